@@ -294,8 +294,10 @@ void Slot::SetDeadline(RecordHandle handle, Time now, Duration timeout, const Zo
 }
 
 void Slot::Destroy(RecordHandle handle, const Change& change) {
-  Emit(handle, change);
   Record& record = RecordOf(handle);
+  // Netfilter's DESTROY shows the bit.
+  record.status |= status_bit::kDying;
+  Emit(handle, change);
   Zone& zone = zone_of_(record.zone);
   zone.by_state[GaugeOf(record)].fetch_sub(1, std::memory_order_relaxed);
   zone.connections.fetch_sub(1, std::memory_order_relaxed);
