@@ -4,8 +4,10 @@
 #include <chrono>
 #include <map>
 #include <thread>
+#include <tuple>
 #include <utility>
 
+#include "server/tracker/tuple.h"
 #include "tests/testing/tracker_subject.h"
 
 namespace conntrack {
@@ -13,8 +15,8 @@ namespace {
 
 // The kernel counts in ticks and asks a moment after the packet.
 constexpr int64_t kToleranceSeconds = 1;
-// Each attempt sends the packets again.
-constexpr int kShrinkAttempts = 400;
+// Each attempt sends the packets again, and waits where they wait.
+constexpr Duration kShrinkTime = std::chrono::seconds(20);
 
 Time Now() {
   return TimeFromUnixNanos(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -22,29 +24,38 @@ Time Now() {
                                .count());
 }
 
-// Events of conversations that are told when others are asked about: what
-// expired meanwhile.
+// Events wait here until a packet of their own connection is looked at: what
+// expires is told by the kernel when it happens to notice, by the tracker at
+// once.
 class EventSorter {
  public:
-  explicit EventSorter(std::span<const Conversation> conversations)
-      : waiting_(conversations.size()) {
-    for (size_t i = 0; i < conversations.size(); ++i) {
-      for (const Address& address : conversations[i].endpoints.address) owner_[address] = i;
-    }
-  }
-
-  // Replaces the events by all that belong to `conversation`.
-  void Sort(size_t conversation, Observation* observation) {
+  // Replaces the events by all that wait for the connection of `tuple`.
+  void Sort(const std::optional<SeenTuple>& tuple, Observation* observation) {
     for (SeenEvent& event : observation->events) {
-      const auto owner = owner_.find(event.connection.original.source);
-      if (owner != owner_.end()) waiting_[owner->second].push_back(std::move(event));
+      const std::optional<Name> name = NameOf(event.connection.original);
+      if (name.has_value()) waiting_[*name].push_back(std::move(event));
     }
-    observation->events = std::exchange(waiting_[conversation], {});
+    observation->events.clear();
+    if (!tuple.has_value()) return;
+    const auto found = waiting_.find(NameOf(*tuple).value_or(Name()));
+    if (found == waiting_.end()) return;
+    observation->events = std::move(found->second);
+    waiting_.erase(found);
   }
 
  private:
-  std::map<Address, size_t> owner_;
-  std::vector<std::vector<SeenEvent>> waiting_;
+  using Name = std::tuple<Address, Address, uint32_t, uint8_t>;
+
+  static std::optional<Name> NameOf(const SeenTuple& tuple) {
+    // Every address of MakeEndpoints tells its family.
+    const Family family = tuple.source.high != 0 ? Family::kIpv6 : Family::kIpv4;
+    const auto key =
+        MakeKey(0, family, tuple.protocol, tuple.source, tuple.destination, tuple.ports);
+    if (!key.has_value()) return std::nullopt;
+    return Name(key->key.first, key->key.second, key->key.ports, key->key.protocol);
+  }
+
+  std::map<Name, std::vector<SeenEvent>> waiting_;
 };
 
 struct Planned {
@@ -72,8 +83,8 @@ absl::StatusOr<std::optional<Mismatch>> Comparer::Run(std::span<const Conversati
                                                       const Observer& observer) {
   if (absl::Status status = kernel_.Reset(settings); !status.ok()) return status;
   TrackerSubject ours(settings);
-  EventSorter kernel_events(conversations);
-  EventSorter our_events(conversations);
+  EventSorter kernel_events;
+  EventSorter our_events;
   const Time begin = Now();
   for (const Planned& planned : Plan(conversations)) {
     const Conversation& conversation = conversations[planned.conversation];
@@ -86,8 +97,9 @@ absl::StatusOr<std::optional<Mismatch>> Comparer::Run(std::span<const Conversati
     if (!kernel.ok()) return kernel.status();
     Observation tracker = ours.Send(spec, conversation.endpoints, now);
     tracker.verdict->reason = InvalidReason::kNone;
-    kernel_events.Sort(planned.conversation, &*kernel);
-    our_events.Sort(planned.conversation, &tracker);
+    const std::optional<SeenTuple> tuple = TupleOf(spec, conversation.endpoints);
+    kernel_events.Sort(tuple, &*kernel);
+    our_events.Sort(tuple, &tracker);
     const ComparedPacket compared{&spec, Describe(*kernel, conversation.endpoints),
                                   Describe(tracker, conversation.endpoints)};
     if (observer) observer(planned.conversation, compared);
@@ -119,10 +131,9 @@ absl::StatusOr<std::vector<PacketSpec>> Comparer::Shrink(const Conversation& con
   if (!at.ok()) return at.status();
   if (!at->has_value()) return std::vector<PacketSpec>();
   packets.resize(**at + 1);
-  int attempts = 0;
+  const Time give_up = Now() + kShrinkTime;
   for (size_t size = packets.size() / 2; size > 0; size /= 2) {
-    for (size_t first = 0; first + 1 < packets.size() && attempts < kShrinkAttempts;) {
-      ++attempts;
+    for (size_t first = 0; first + 1 < packets.size() && Now() < give_up;) {
       std::vector<PacketSpec> fewer = packets;
       const size_t last = std::min(first + size, packets.size() - 1);
       fewer.erase(fewer.begin() + static_cast<ptrdiff_t>(first),

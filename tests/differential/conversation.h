@@ -37,6 +37,11 @@ struct Conversation {
   std::vector<PacketSpec> packets;
 };
 
+// What a comparison can be limited to.
+enum class Traffic : uint8_t { kTcp, kUdp, kIcmp, kGeneric };
+
+std::vector<PacketSpec> MakePackets(Traffic traffic, Family family, Random* random);
+
 // Ends whose addresses no other number below 2^22 has; ports at random.
 Endpoints MakeEndpoints(Family family, uint32_t number, Random* random);
 
@@ -46,5 +51,15 @@ std::vector<PacketSpec> MakeTcpPackets(Family family, Random* random);
 std::vector<PacketSpec> MakeUdpPackets(Family family, Random* random);
 std::vector<PacketSpec> MakeIcmpPackets(Family family, Random* random);
 std::vector<PacketSpec> MakeGenericPackets(Family family, Random* random);
+
+// An ICMP error, right or wrong in many ways, about a packet of `protocol`
+// between client and server.
+PacketSpec MakeIcmpError(Family family, uint8_t protocol, Random* random);
+
+// Phases of real time lie this far apart, so that no deadline of 1, 2 or 4 s is
+// a close call.
+inline constexpr Duration kPhase = std::chrono::milliseconds(1500);
+// Spreads the packets over up to `phases` phases.
+void AddPauses(uint32_t phases, std::vector<PacketSpec>* packets, Random* random);
 
 }  // namespace conntrack

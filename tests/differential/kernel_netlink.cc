@@ -136,6 +136,8 @@ SeenEvent EventIn(const nlmsghdr* message) {
   const bool made = (message->nlmsg_flags & NLM_F_CREATE) != 0;
   event.type = destroy ? EventType::kDestroy : made ? EventType::kNew : EventType::kUpdate;
   event.connection = ConnectionIn(message);
+  // A timeout that has run down is left out.
+  if (!event.connection.timeout.has_value()) event.connection.timeout = 0;
   return event;
 }
 
@@ -248,7 +250,8 @@ absl::StatusOr<std::optional<SeenConnection>> KernelNetlink::Request(const void*
       }
       const int error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(answer))->error;
       if (error == 0) return found;
-      if (error == -ENOENT) return std::nullopt;
+      // EINVAL: nothing can have such a name.
+      if (error == -ENOENT || error == -EINVAL) return std::nullopt;
       return absl::UnavailableError(absl::StrCat("ctnetlink answers ", strerror(-error)));
     }
   }

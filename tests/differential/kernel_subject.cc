@@ -81,15 +81,15 @@ absl::StatusOr<Observation> KernelSubject::Send(const PacketSpec& spec,
   ++tag_;
   Observation observation;
   observation.verdict = VerdictOf(network_->Forward(BuildPacket(spec, endpoints, tag_), tag_));
-  // Asked for first: asking for a connection that is over ends it.
-  auto events = netlink_->TakeEvents();
-  if (!events.ok()) return events.status();
-  observation.events = std::move(*events);
   if (const std::optional<SeenTuple> tuple = TupleOf(spec, endpoints)) {
     auto connection = netlink_->Get(*tuple, endpoints.family);
     if (!connection.ok()) return connection.status();
     observation.connection = *connection;
   }
+  // Asked for last: a connection that has expired ends when somebody looks.
+  auto events = netlink_->TakeEvents();
+  if (!events.ok()) return events.status();
+  observation.events = std::move(*events);
   return observation;
 }
 

@@ -181,7 +181,7 @@ class TcpScript {
     spec.tcp_flags = flags;
     spec.sequence = ends_[from].next;
     spec.acknowledgment = ends_[Other(from)].next;
-    if (random_.Percent(40)) spec.payload_length = random_.Pick<uint16_t>({1, 100, 1000, 1400});
+    if (random_.Percent(40)) spec.payload_length = random_.Pick<uint16_t>({1, 100, 1000, 1300});
     if (random_.Percent(15)) {
       // Older acknowledgement: the other's data is still on its way.
       spec.acknowledgment = ends_[Other(from)].previous;
@@ -323,7 +323,9 @@ class TcpScript {
     const uint32_t dice = random_.Below(100);
     const bool extension = family_ == Family::kIpv6 && random_.Percent(5);
     const size_t before = packets_.size();
-    if (dice < 50) {
+    if (random_.Percent(2)) {
+      packets_.push_back(MakeIcmpError(family_, kProtocolTcp, &random_));
+    } else if (dice < 50) {
       SendPlausible();
     } else if (dice < 60) {
       Repeat();

@@ -157,6 +157,12 @@ Transport MakeTransport(const PacketSpec& spec, const Endpoints& endpoints) {
     Put16(spec.udp_length.value_or(static_cast<uint16_t>(8 + spec.payload_length)), &made.bytes);
     Put16(0, &made.bytes);
     made.checksum = 6;
+  } else if (spec.protocol == kProtocolIcmp || spec.protocol == kProtocolIcmpv6) {
+    // The other family's.
+    Put8(spec.icmp_type, &made.bytes);
+    Put8(spec.icmp_code, &made.bytes);
+    made.checksum = 2;
+    made.bytes.resize(8);
   }
   made.bytes.resize(made.bytes.size() + spec.payload_length, 0x5A);
   if (spec.transport_bytes.has_value()) made.bytes.resize(*spec.transport_bytes);
@@ -170,11 +176,8 @@ void SetChecksum(const PacketSpec& spec, const Endpoints& endpoints, Transport* 
     std::vector<uint8_t> pseudo;
     PutAddress(endpoints.family, endpoints.address[static_cast<size_t>(spec.source)], &pseudo);
     PutAddress(endpoints.family, endpoints.address[static_cast<size_t>(spec.destination)], &pseudo);
-    // UDP counts the length its own header states.
-    const size_t length = spec.protocol == kProtocolUdp && spec.udp_length.has_value()
-                              ? *spec.udp_length
-                              : transport->bytes.size();
-    sum += Sum(pseudo) + spec.protocol + length;
+    // The kernel counts what the IP header states, whatever UDP's own says.
+    sum += Sum(pseudo) + spec.protocol + transport->bytes.size();
   }
   uint16_t checksum = Checksum(sum);
   if (spec.bad_checksum) checksum = static_cast<uint16_t>(checksum ^ 0x1234);
