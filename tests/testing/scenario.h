@@ -28,7 +28,8 @@
 // word is the state.
 // `case NAME` begins another case of the same file, with an empty tracker; what
 // stands before the first holds for all. `recorded RELEASE` says that a kernel
-// gave the expected values: seconds may then differ by one.
+// gave the expected values: seconds may then differ by one. `tracker_only` says
+// that no kernel can be asked: for limits, long waits and looks.
 #pragma once
 
 #include <string>
@@ -57,6 +58,7 @@ struct ScenarioCase {
   ZoneSettings settings;
   // The kernel release that gave the expected values; empty when a person did.
   std::string recorded;
+  bool tracker_only = false;
   std::vector<ScenarioStep> steps;
 };
 

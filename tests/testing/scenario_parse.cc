@@ -269,6 +269,10 @@ absl::Status ParseLine(const Words& words, int line, ScenarioCase* current) {
     current->recorded = words[1];
     return absl::OkStatus();
   }
+  if (words[0] == "tracker_only") {
+    current->tracker_only = true;
+    return absl::OkStatus();
+  }
   ScenarioStep step;
   step.line = line;
   if (absl::Status status = ParseStep(words, &step); !status.ok()) return status;
