@@ -56,8 +56,8 @@ const char* NameOf(Traffic traffic) {
 
 // `packets` of one protocol, or shared out among all.
 std::vector<Quota> MakeQuotas(const std::string& protocol, uint64_t packets) {
-  std::vector<Quota> quotas = {{Traffic::kTcp, packets * 60 / 100, 20},
-                               {Traffic::kUdp, packets * 20 / 100, 2},
+  std::vector<Quota> quotas = {{Traffic::kTcp, packets * 60 / 100, 40},
+                               {Traffic::kUdp, packets * 20 / 100, 3},
                                {Traffic::kIcmp, packets * 15 / 100, 8},
                                {Traffic::kGeneric, packets * 5 / 100, 8}};
   if (protocol == "all") return quotas;
