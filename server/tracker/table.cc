@@ -61,9 +61,9 @@ void Table::PrefetchIndex(uint32_t index) const {
   const uint32_t chunk = index / kChunkRecords;
   if (chunk >= chunks_.size() || chunks_[chunk] == nullptr) return;
   const char* record = reinterpret_cast<const char*>(&chunks_[chunk]->records[Place(index)]);
-  __builtin_prefetch(record, 1);
-  __builtin_prefetch(record + 64, 1);
-  if (family_ == Family::kIpv6) __builtin_prefetch(&addresses_[chunk]->pairs[Place(index)]);
+  Prefetch(record);
+  Prefetch(record + 64);
+  if (family_ == Family::kIpv6) Prefetch(&addresses_[chunk]->pairs[Place(index)]);
 }
 
 bool Table::Matches(uint32_t index, const Key& key) const {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "server/tracker/connection.h"
+#include "server/tracker/prefetch.h"
 #include "server/tracker/tuple.h"
 
 namespace conntrack {
@@ -40,7 +41,7 @@ class Table {
 
   // Starts to load the bucket that Find will read first.
   void PrefetchBucket(uint64_t hash) const {
-    if (!buckets_.empty()) __builtin_prefetch(&buckets_[BucketOf(hash)]);
+    if (!buckets_.empty()) Prefetch(&buckets_[BucketOf(hash)]);
   }
   // Starts to load the records that Find will compare first.
   void PrefetchRecord(uint64_t hash) const;
