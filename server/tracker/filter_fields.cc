@@ -1,17 +1,14 @@
 #include "server/tracker/filter_fields.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <cstdint>
 #include <limits>
-#include <string>
+#include <optional>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "server/tracker/filter_values.h"
 #include "server/tracker/settings.h"
 
 namespace conntrack {
@@ -80,11 +77,6 @@ constexpr std::array<FieldRow, 32> kFields = {{
     {"expires", FilterField::kExpires, ValueType::kDuration},
 }};
 
-struct NamedNumber {
-  absl::string_view name;
-  uint64_t number;
-};
-
 constexpr std::array<NamedNumber, 10> kProtocols = {{{"TCP", 6},
                                                      {"UDP", 17},
                                                      {"ICMP", 1},
@@ -118,158 +110,6 @@ const FieldRow* FindField(absl::string_view name) {
   return row == kFields.end() ? nullptr : &*row;
 }
 
-bool IsDigits(absl::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isdigit(static_cast<unsigned char>(c));
-  });
-}
-
-// An error about the value of a field: `filter column 8: port "x" is WRONG`.
-absl::Status ValueError(const FieldRow& row, const FilterWord& value, absl::string_view wrong) {
-  return FilterError(value.column,
-                     absl::StrCat(row.name, " ", QuoteForMessage(value.text), " ", wrong));
-}
-
-absl::StatusOr<uint64_t> ParseNumber(const FieldRow& row, const FilterWord& value, uint64_t max) {
-  const absl::string_view text = value.text;
-  if (text.size() > 1 && text[0] == '-' && IsDigits(text.substr(1))) {
-    return ValueError(row, value, "is below 0");
-  }
-  const bool hex = absl::StartsWithIgnoreCase(text, "0x");
-  uint64_t number = 0;
-  bool parsed = false;
-  if (hex) {
-    const absl::string_view digits = text.substr(2);
-    const bool clean = !digits.empty() && std::all_of(digits.begin(), digits.end(), [](char c) {
-      return absl::ascii_isxdigit(static_cast<unsigned char>(c));
-    });
-    if (!clean) return ValueError(row, value, "is not a whole number");
-    parsed = absl::SimpleHexAtoi(digits, &number);
-  } else {
-    if (!IsDigits(text)) return ValueError(row, value, "is not a whole number");
-    parsed = absl::SimpleAtoi(text, &number);
-  }
-  if (!parsed || number > max) return ValueError(row, value, absl::StrCat("is above ", max));
-  return number;
-}
-
-// The number of a name; the case of letters does not matter.
-template <size_t kSize>
-const NamedNumber* FindName(const std::array<NamedNumber, kSize>& names, absl::string_view text) {
-  const auto found = std::find_if(names.begin(), names.end(), [&](const NamedNumber& named) {
-    return absl::EqualsIgnoreCase(named.name, text);
-  });
-  return found == names.end() ? nullptr : &*found;
-}
-
-template <size_t kSize>
-absl::StatusOr<uint64_t> ParseName(const FieldRow& row, const FilterWord& value,
-                                   const std::array<NamedNumber, kSize>& names) {
-  if (const NamedNumber* found = FindName(names, value.text)) return found->number;
-  std::string wrong = "is not one of";
-  for (const NamedNumber& named : names) absl::StrAppend(&wrong, " ", named.name);
-  return ValueError(row, value, wrong);
-}
-
-absl::StatusOr<uint64_t> ParseProtocol(const FieldRow& row, const FilterWord& value) {
-  if (IsDigits(value.text)) return ParseNumber(row, value, kMax8);
-  return ParseName(row, value, kProtocols);
-}
-
-absl::StatusOr<uint64_t> ParseSensor(const FieldRow& row, const FilterWord& value,
-                                     const FilterOptions& options) {
-  if (absl::StrContains(value.text, "*")) {
-    return ValueError(row, value, "has a wildcard, which is not supported");
-  }
-  const std::optional<uint16_t> index = options.sensor_index(value.text);
-  if (!index.has_value()) return ValueError(row, value, "is not a known sensor");
-  return *index;
-}
-
-// Seconds with up to nine decimals and an `s`, as a biased number of
-// nanoseconds.
-absl::StatusOr<uint64_t> ParseDuration(const FieldRow& row, const FilterWord& value) {
-  constexpr size_t kDecimalsMax = 9;
-  constexpr uint64_t kNanosPerSecond = 1'000'000'000;
-  constexpr uint64_t kSecondsMax =
-      static_cast<uint64_t>(std::numeric_limits<int64_t>::max()) / kNanosPerSecond - 1;
-  absl::string_view text = value.text;
-  const auto wrong = [&] {
-    return ValueError(row, value, "is not a number of seconds such as 60s or 0.5s");
-  };
-  if (text.empty() || text.back() != 's') return wrong();
-  text.remove_suffix(1);
-  const size_t dot = text.find('.');
-  const absl::string_view whole = text.substr(0, dot);
-  const absl::string_view decimals =
-      dot == absl::string_view::npos ? absl::string_view("0") : text.substr(dot + 1);
-  if (!IsDigits(whole) || !IsDigits(decimals) || decimals.size() > kDecimalsMax) return wrong();
-  uint64_t seconds = 0;
-  if (!absl::SimpleAtoi(whole, &seconds) || seconds > kSecondsMax) {
-    return ValueError(row, value, absl::StrCat("is above ", kSecondsMax, "s"));
-  }
-  uint64_t nanos = 0;
-  for (size_t i = 0; i < kDecimalsMax; ++i) {
-    nanos = nanos * 10 + (i < decimals.size() ? static_cast<uint64_t>(decimals[i] - '0') : 0);
-  }
-  return (seconds * kNanosPerSecond + nanos) ^ kSignBit;
-}
-
-// Only the forms that inet_pton takes: no leading zeros, no zone index.
-std::optional<std::pair<Family, Address>> ParseAddress(const std::string& text) {
-  in_addr ipv4;
-  if (inet_pton(AF_INET, text.c_str(), &ipv4) == 1) {
-    return std::pair(Family::kIpv4, Ipv4Address(ntohl(ipv4.s_addr)));
-  }
-  in6_addr ipv6;
-  if (inet_pton(AF_INET6, text.c_str(), &ipv6) != 1) return std::nullopt;
-  Address address;
-  for (size_t i = 0; i < 8; ++i) {
-    address.high = address.high << 8 | ipv6.s6_addr[i];
-    address.low = address.low << 8 | ipv6.s6_addr[i + 8];
-  }
-  return std::pair(Family::kIpv6, address);
-}
-
-// The first `length` bits of an address of `family`.
-Address MaskOf(Family family, uint64_t length) {
-  const auto high_bits = [](uint64_t bits) {
-    return bits == 0 ? 0 : kMax64 << (64 - std::min<uint64_t>(bits, 64));
-  };
-  if (family == Family::kIpv4) return {0, length == 0 ? 0 : kMax32 << (32 - length) & kMax32};
-  return {high_bits(length), length > 64 ? high_bits(length - 64) : 0};
-}
-
-absl::Status SetNetwork(const FieldRow& row, const FilterWord& value, bool prefix_allowed,
-                        FilterTest* test) {
-  const size_t slash = value.text.find('/');
-  if (slash != std::string::npos && !prefix_allowed) {
-    return ValueError(row, value,
-                      absl::StrCat("is a network; write ip_in(", row.name, ", ",
-                                   QuoteForMessage(value.text), ")"));
-  }
-  const std::string text = value.text.substr(0, slash);
-  const auto parsed = ParseAddress(text);
-  // inet_pton stops at a NUL byte.
-  if (!parsed.has_value() || absl::StrContains(text, absl::string_view("\0", 1))) {
-    return ValueError(row, value, "is not an address");
-  }
-  const auto& [family, address] = *parsed;
-  const uint64_t length_max = family == Family::kIpv4 ? 32 : 128;
-  uint64_t length = length_max;
-  if (slash != std::string::npos) {
-    const std::string digits = value.text.substr(slash + 1);
-    if (!IsDigits(digits) || !absl::SimpleAtoi(digits, &length) || length > length_max) {
-      return ValueError(row, value,
-                        absl::StrCat("has a prefix length that is not 0 to ", length_max));
-    }
-  }
-  const Address mask = MaskOf(family, length);
-  test->family = family;
-  test->network = {{address.high & mask.high, address.low & mask.low}, mask};
-  return absl::OkStatus();
-}
-
 // The numbers for which `number OP value`.
 void SetRange(FilterOperator op, uint64_t value, FilterTest* test) {
   const bool none = (op == FilterOperator::kLess && value == 0) ||
@@ -293,24 +133,40 @@ void SetRange(FilterOperator op, uint64_t value, FilterTest* test) {
   test->range = {low, high - low};
 }
 
+absl::StatusOr<uint64_t> ParseSensor(const FieldRow& row, const FilterWord& value,
+                                     const FilterOptions& options) {
+  if (absl::StrContains(value.text, "*")) {
+    return FilterValueError(row.name, value, "has a wildcard, which is not supported");
+  }
+  const std::optional<uint16_t> index = options.sensor_index(value.text);
+  if (!index.has_value()) return FilterValueError(row.name, value, "is not a known sensor");
+  return *index;
+}
+
+// The value of every type but kAddress, as FilterProgram compares it.
 absl::StatusOr<uint64_t> ParseScalar(const FieldRow& row, const FilterWord& value,
                                      const FilterOptions& options) {
   switch (row.type) {
     case ValueType::kProtocol:
-      return ParseProtocol(row, value);
+      if (IsDigits(value.text)) return ParseFilterNumber(row.name, value, kMax8);
+      return ParseFilterName(row.name, value, kProtocols);
     case ValueType::kFamily:
-      return ParseName(row, value, kFamilies);
+      return ParseFilterName(row.name, value, kFamilies);
     case ValueType::kState:
-      return ParseName(row, value, kStates);
+      return ParseFilterName(row.name, value, kStates);
     case ValueType::kBoolean:
-      return ParseName(row, value, kBooleans);
+      return ParseFilterName(row.name, value, kBooleans);
     case ValueType::kSensor:
       return ParseSensor(row, value, options);
-    case ValueType::kDuration:
-      return ParseDuration(row, value);
-    default:
-      return ParseNumber(row, value,
-                         row.field == FilterField::kSlot ? options.slot_count - 1 : row.max);
+    case ValueType::kDuration: {
+      const absl::StatusOr<int64_t> nanos = ParseFilterDuration(row.name, value);
+      if (!nanos.ok()) return nanos.status();
+      return static_cast<uint64_t>(*nanos) ^ kSignBit;
+    }
+    default: {
+      const uint64_t max = row.field == FilterField::kSlot ? options.slot_count - 1 : row.max;
+      return ParseFilterNumber(row.name, value, max);
+    }
   }
 }
 
@@ -342,8 +198,7 @@ absl::Status CheckUse(const FieldRow& row, const FilterRestriction& restriction,
 // `field:*`, which every value of the field passes.
 absl::Status CheckPresence(const FieldRow& row, const FilterRestriction& restriction) {
   if (restriction.value.text != "*") {
-    return FilterError(restriction.op_column,
-                       absl::StrCat("\":\" takes only *, as in ", row.name, ":*; use ="));
+    return FilterError(restriction.op_column, "\":\" takes only *, which asks for presence; use =");
   }
   if (!row.optional) {
     return FilterError(restriction.field.column,
@@ -372,8 +227,10 @@ absl::StatusOr<FilterTest> MakeFilterTest(const FilterRestriction& restriction,
   }
   if (row->type == ValueType::kAddress) {
     test.negated = restriction.op == FilterOperator::kNotEqual;
-    status = SetNetwork(*row, restriction.value, restriction.op == FilterOperator::kIpIn, &test);
-    if (!status.ok()) return status;
+    const absl::StatusOr<FilterNetwork> network =
+        ParseFilterNetwork(row->name, restriction.value, restriction.op == FilterOperator::kIpIn);
+    if (!network.ok()) return network.status();
+    test.network = *network;
     return test;
   }
   absl::StatusOr<uint64_t> value = ParseScalar(*row, restriction.value, options);

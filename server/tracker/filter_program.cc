@@ -63,7 +63,7 @@ bool InRange(const FilterTest& test, uint64_t value) {
 }
 
 bool InNetwork(const FilterTest& test, const Address& address) {
-  const FilterTest::Network& network = test.network;
+  const FilterNetwork& network = test.network;
   return (address.high & network.mask.high) == network.value.high &&
          (address.low & network.mask.low) == network.value.low;
 }
@@ -79,7 +79,7 @@ enum class Outcome : uint8_t { kMiss, kHit, kAbsent };
 Outcome HitIf(bool hit) { return hit ? Outcome::kHit : Outcome::kMiss; }
 
 Outcome TestAddress(const FilterTest& test, const ConnectionRef& connection) {
-  if (connection.family() != test.family) return Outcome::kMiss;
+  if (connection.family() != test.network.family) return Outcome::kMiss;
   switch (test.field) {
     case FilterField::kOriginalSource:
       return HitIf(InNetwork(test, connection.source(Direction::kOriginal)));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/tracker/connection.h"
+#include "server/tracker/filter_values.h"
 #include "server/tracker/packet.h"
 #include "server/tracker/time.h"
 
@@ -59,24 +60,17 @@ struct FilterTest {
     uint64_t low;
     uint64_t span;  // High end less `low`.
   };
-  // Addresses with the bits of `mask` as in `value`, which has no others.
-  struct Network {
-    Address value;
-    Address mask;
-  };
 
   FilterField field = FilterField::kZone;
   // Asks for the opposite, but is still false when the field is absent.
   bool negated = false;
   // Asks for the opposite, absent or not.
   bool inverted = false;
-  // Family of `network`.
-  Family family = Family::kIpv4;
   // Where to go on: an index of a test, or kAccept or kReject.
   uint16_t on_true = 0;
   uint16_t on_false = 0;
   // Of the address fields.
-  Network network;
+  FilterNetwork network;
   // Of all others.
   Range range = {0, UINT64_MAX};
 };

@@ -312,7 +312,7 @@ TEST(FilterTest, WhatNoFieldTakesIsRefusedWithItsPlace) {
            {"age > 9999999999s", "column 7: age \"9999999999s\" is above 9223372035s"},
            {"sensor = edge-2", "column 10: sensor \"edge-2\" is not a known sensor"},
            {"sensor = edge-*", "column 10: sensor \"edge-*\" has a wildcard"},
-           {"state:ESTABLISHED", "column 6: \":\" takes only *, as in state:*; use ="},
+           {"state:ESTABLISHED", "column 6: \":\" takes only *, which asks for presence; use ="},
            {"zone:*", "column 1: every connection has \"zone\""}}) {
     const std::string error = ErrorOf(row.text);
     EXPECT_EQ(error.rfind(std::string("filter ") + row.error, 0), 0u) << row.text << "\n"
