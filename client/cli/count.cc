@@ -41,6 +41,10 @@ void AddCountVerb(CLI::App& app, Invocation& invocation) {
   CLI::App* verb = invocation.AddVerb(app, "count", "Count the connections that are open",
                                       [&invocation, flags] { return Count(invocation, *flags); });
   AddFilterFlags(*verb, flags.get());
+  verb->footer(
+      "\nExample:\n"
+      "  conntrackctl count -p tcp --state SYN_SENT --filter 'age > 60s'\n"
+      "\nOptions of every command: conntrackctl --help\n");
 }
 
 }  // namespace conntrack::cli

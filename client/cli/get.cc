@@ -121,6 +121,12 @@ void AddGetVerb(CLI::App& app, Invocation& invocation) {
                                       [&invocation, options] { return Get(invocation, *options); });
   verb->add_option("ID", options->id, "The connection's id");
   AddTupleOptions(*verb, options.get());
+  verb->footer(
+      "\nExamples:\n"
+      "  conntrackctl get 1795350804189085\n"
+      "  conntrackctl get -p tcp -s 10.0.0.1 --sport 1234 -d 10.0.0.2 --dport 80\n"
+      "  conntrackctl get -p icmp -s 10.0.0.1 -d 10.0.0.2 --icmp-id 77 --zone 5\n"
+      "\nOptions of every command: conntrackctl --help\n");
 }
 
 }  // namespace conntrack::cli

@@ -79,6 +79,7 @@ CLI::App* Invocation::AddVerb(CLI::App& app, const std::string& name,
   CLI::App* verb = app.add_subcommand(name, description);
   // Options of every command are understood behind the verb too.
   verb->fallthrough();
+  verb->footer("\nOptions of every command, examples and exit codes: conntrackctl --help\n");
   verb->callback([this, run = std::move(run)] { verb_ = run; });
   return verb;
 }

@@ -57,6 +57,12 @@ void AddListVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--limit", options->limit, "Stop after this many; 0 for no limit")
       ->type_name("N")
       ->capture_default_str();
+  verb->footer(
+      "\nExamples:\n"
+      "  conntrackctl list -p tcp -s 10.0.0.0/8 --state ESTABLISHED\n"
+      "  conntrackctl list --unreplied --filter 'age > 60s'\n"
+      "  conntrackctl list --filter 'ip_in(reply.source, \"2001:db8::/32\")' -o jsonl\n"
+      "\nOptions of every command: conntrackctl --help\n");
 }
 
 }  // namespace conntrack::cli

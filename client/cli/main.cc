@@ -44,7 +44,6 @@ int main(int argc, char** argv) {
 
   CLI::App app("Asks a conntrack-server about the connections it tracks.", "conntrackctl");
   conntrack::cli::Invocation invocation(STDOUT_FILENO);
-  app.footer(kFooter);
   app.require_subcommand(1);
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   invocation.AddOptions(app);
@@ -57,6 +56,8 @@ int main(int argc, char** argv) {
   conntrack::cli::AddZonesVerb(app, invocation);
   conntrack::cli::AddDrainVerb(app, invocation);
   conntrack::cli::AddVersionVerb(app, invocation);
+  // After the verbs, which would inherit it.
+  app.footer(kFooter);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -144,7 +144,12 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
   verb->footer(
       "\nWhat was lost, and every reconnect, is told on standard error.\n"
       "With json and jsonl each object has one key: event, connection (of the\n"
-      "snapshot), snapshotEnd, bookmark, loss or reset.\n");
+      "snapshot), snapshotEnd, bookmark, loss or reset.\n"
+      "\nExamples:\n"
+      "  conntrackctl watch -p tcp --dport 443 -o conntrack\n"
+      "  conntrackctl watch --snapshot -o jsonl\n"
+      "  conntrackctl watch --count 10\n"
+      "\nOptions of every command: conntrackctl --help\n");
 }
 
 }  // namespace conntrack::cli

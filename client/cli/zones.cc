@@ -42,11 +42,19 @@ std::string ZonesTable(const v1::ListZonesResponse& response) {
   return table.Flush();
 }
 
-std::string SettingsTable(const v1::Zone& zone) {
-  Table table({{"ZONE", true}, {"SETTING"}, {"VALUE", true}});
+void AddSettings(const v1::Zone& zone, Table* table) {
   for (const auto& [path, value] : SettingTexts(zone.settings())) {
-    table.Add({absl::StrCat(zone.zone()), path, value});
+    table->Add({absl::StrCat(zone.zone()), path, value});
   }
+}
+
+std::vector<Table::Column> SettingsColumns() {
+  return {{"ZONE", true}, {"SETTING"}, {"VALUE", true}};
+}
+
+std::string SettingsTable(const v1::ListZonesResponse& response) {
+  Table table(SettingsColumns());
+  for (const v1::Zone& zone : response.zones()) AddSettings(zone, &table);
   return table.Flush();
 }
 
@@ -64,10 +72,7 @@ absl::Status Zones(Invocation& invocation, bool settings) {
       for (const v1::Zone& zone : response.zones()) output.Write(JsonLine(zone) + "\n");
       break;
     default:
-      if (!settings) output.Write(ZonesTable(response));
-      for (const v1::Zone& zone : response.zones()) {
-        if (settings) output.Write(SettingsTable(zone));
-      }
+      output.Write(settings ? SettingsTable(response) : ZonesTable(response));
   }
   return absl::OkStatus();
 }
@@ -92,7 +97,9 @@ absl::Status Set(Invocation& invocation, uint32_t zone,
       invocation.output().Write(JsonLine(response.zone()) + "\n");
       break;
     default:
-      invocation.output().Write(SettingsTable(response.zone()));
+      Table table(SettingsColumns());
+      AddSettings(response.zone(), &table);
+      invocation.output().Write(table.Flush());
   }
   return absl::OkStatus();
 }
@@ -111,6 +118,11 @@ void AddZonesVerb(CLI::App& app, Invocation& invocation) {
                          [&invocation, settings] { return Zones(invocation, *settings); });
   zones->add_flag("--settings", *settings, "Show their settings");
   zones->require_subcommand(0, 1);
+  zones->footer(
+      "\nExamples:\n"
+      "  conntrackctl zones --settings\n"
+      "  conntrackctl zones set 0 tcp.established=1h connections_max=500000\n"
+      "\nOptions of every command: conntrackctl --help\n");
   auto options = std::make_shared<SetOptions>();
   CLI::App* set = invocation.AddVerb(
       *zones, "set", "Change settings of a zone",
