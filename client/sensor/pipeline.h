@@ -44,7 +44,10 @@ class Pipeline {
   uint64_t last_time_unix_ns() const { return last_time_unix_ns_; }
 
   // For batches from the next one on. Not below 1.
-  void SetBatchPacketsMax(uint32_t packets_max) { batch_packets_max_ = packets_max; }
+  void SetBatchPacketsMax(uint32_t packets_max) {
+    batch_packets_max_ = packets_max;
+    if (batch_.size() == 0) batch_.SetPacketsMax(packets_max);
+  }
 
   // The books as of now; kernel_dropped_packets is the capture's to fill in.
   Ledger ledger() const;
