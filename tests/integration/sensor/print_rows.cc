@@ -1,6 +1,7 @@
 // Prints what the sensor would send for a capture, one line a packet, read back
 // from the columns: time, family, protocol, addresses, ports, TCP numbers,
-// lengths, flags. Lines that begin with '#' hold the ledger.
+// lengths, flags. Lines that begin with '#' hold the ledger, and the numbers of
+// the frames that are discarded or fragments.
 #include <arpa/inet.h>
 
 #include <cinttypes>
@@ -60,9 +61,18 @@ int Print(const char* path) {
     return 2;
   }
   Pipeline pipeline(4'096, ReassemblyLimits{}, PrintBatch);
+  Decoded decoded{};
+  uint64_t number = 0;
   const absl::Status read = (*capture)->Run(
       [&](const Frame& frame) {
         pipeline.Take(frame);
+        Decode(frame, decoded);
+        ++number;
+        if (decoded.kind == Decoded::Kind::kDiscarded) {
+          std::printf("#frame\t%" PRIu64 "\t%s\n", number, DiscardName(decoded.discard));
+        } else if (decoded.kind == Decoded::Kind::kFragment) {
+          std::printf("#frame\t%" PRIu64 "\tfragment\n", number);
+        }
         return true;
       },
       nullptr);
@@ -72,7 +82,8 @@ int Print(const char* path) {
               ledger.read_packets, ledger.decoded_packets, ledger.absorbed_fragments);
   for (size_t i = 0; i < kDiscardReasons; ++i) {
     if (ledger.discarded[i] == 0) continue;
-    std::printf("#%s\t%" PRIu64 "\n", DiscardName(static_cast<Discard>(i)), ledger.discarded[i]);
+    std::printf("#discarded\t%s\t%" PRIu64 "\n", DiscardName(static_cast<Discard>(i)),
+                ledger.discarded[i]);
   }
   if (!read.ok()) std::printf("#error\t%s\n", std::string(read.message()).c_str());
   return 0;
