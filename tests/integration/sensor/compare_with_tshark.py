@@ -9,7 +9,6 @@ a difference without one is a failure.
 Reasons:
   discarded     the sensor discards the frame, for the reason it counts
   fragments     a datagram of fragments that is not complete or not sound
-  quoted        tshark counts the packet inside an ICMP error as traffic
   tunnelled     tshark looks into tunnels; the sensor tracks the outer packet
   cut           the capture ends inside the TCP options, and tshark does not count
                 the packet in its conversation
@@ -117,7 +116,8 @@ def inner_conversations(fields):
     """The TCP and UDP conversations below the outermost transport: protocol,
     ports, and the addresses that may be theirs."""
     transport, inner = outer_transport(fields["frame.protocols"])
-    if not inner:
+    # tshark does not count the packet that an ICMP error quotes either.
+    if not inner or transport in ("icmp", "icmpv6"):
         return []
     pairs = [frozenset(map(ipaddress.ip_address, pair)) for family in ("ip", "ipv6")
              for pair in zip(*(filter(None, fields[f"{family}.{end}"].split(","))
@@ -172,8 +172,7 @@ def compare(sensor, rows, conversations):
                           is_inner(key, protocol, ports, pairs)), None)
             if match is not None:
                 unexplained[match] -= 1
-                quoted = outer_transport(fields["frame.protocols"])[0] in ("icmp", "icmpv6")
-                reasons["quoted" if quoted else "tunnelled"] += 1
+                reasons["tunnelled"] += 1
         if row is None:
             if fate is None:
                 findings.append(f"frame {frame}: decoded, but tshark sees no IP in it")
