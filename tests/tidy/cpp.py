@@ -84,7 +84,7 @@ def functions(text):
                 continue
             if kind == "function":
                 head = blanked[start:position]
-                name = re.findall(r"([~\w:]+)\s*\(", head)
+                name = re.findall(r"(operator\W+?|[~\w:]+)\s*\(", head)
                 first = blanked.count("\n", 0, start + len(head) - len(head.lstrip())) + 1
                 last = blanked.count("\n", 0, position) + 1
                 found.append((name[0], first, last - first + 1))

@@ -98,6 +98,10 @@ class RulesTest(unittest.TestCase):
                 found = cpp.functions(head + lines(80) + "}\n" + ("};\n" if head.startswith("class") else ""))
                 self.assertTrue(any(count > 70 for _, _, count in found), found)
 
+    def test_an_operator_has_a_name(self):
+        text = "struct A {\n  bool operator==(const A& o) const { return x == o.x; }\n};\n"
+        self.assertEqual(cpp.functions(text), [("operator==", 2, 1)])
+
     def test_a_long_table_class_or_namespace_is_no_function(self):
         for head in ("namespace a::b {\n", "class A final : public B {\n", "constexpr int kTable[] = {\n",
                      "enum class E : uint8_t {\n", "struct CT_CAPABILITY(\"mutex\") M {\n",
