@@ -16,7 +16,8 @@ BANNED_WORDS = frozenset(
 
 # Files of server/ that may include both the wire and the tracker: `convert`
 # translates, the services call it. Everything else knows one side.
-BOTH_SIDES = re.compile(r"server/(convert(_\w+)?|\w+_service|server)\.(h|cc)")
+BOTH_SIDES = re.compile(
+    r"server/(convert(_packets)?|(ingest|connection|watch|admin)_service|ingest_stream|watcher)\.(h|cc)")
 
 _CPP = r"(server|client|tests)/.*\.(h|cc)"
 # This directory holds samples of what is forbidden.
