@@ -106,6 +106,34 @@ TEST(ExpiryTest, ADeadlineThatMovedEarlierIsFoundThereAndOnlyOnce) {
   EXPECT_TRUE(expiry.empty());
 }
 
+// What is armed, by deadline and by record.
+class Model {
+ public:
+  void Learn(RecordHandle handle, Time deadline) {
+    by_deadline_.emplace(deadline, handle);
+    deadlines_[handle] = deadline;
+  }
+  void Forget(RecordHandle handle) {
+    const auto [begin, end] = by_deadline_.equal_range(deadlines_.at(handle));
+    by_deadline_.erase(
+        std::find_if(begin, end, [&](const auto& entry) { return entry.second == handle; }));
+    deadlines_.erase(handle);
+  }
+  size_t size() const { return deadlines_.size(); }
+  Time deadline(RecordHandle handle) const { return deadlines_.at(handle); }
+  // kForever when nothing is armed.
+  Time earliest() const { return by_deadline_.empty() ? kForever : by_deadline_.begin()->first; }
+  // REQUIRES: size() > 0.
+  RecordHandle AnyOf(testing::Random* random) const {
+    auto chosen = deadlines_.lower_bound(static_cast<RecordHandle>(random->Below(300)));
+    return chosen == deadlines_.end() ? deadlines_.begin()->first : chosen->first;
+  }
+
+ private:
+  std::multimap<Time, RecordHandle> by_deadline_;
+  std::map<RecordHandle, Time> deadlines_;
+};
+
 // Beside a multimap: random arrivals, deadlines that move both ways, removals,
 // and jumps of the clock from nothing to days.
 TEST(ExpiryTest, RecordsComeOutInTheOrderOfTheirDeadlines) {
@@ -113,41 +141,26 @@ TEST(ExpiryTest, RecordsComeOutInTheOrderOfTheirDeadlines) {
   for (int round = 0; round < 30; ++round) {
     Expiry expiry;
     TestRecords records;
-    std::multimap<Time, RecordHandle> model;
-    std::map<RecordHandle, Time> deadlines;
+    Model model;
     Time now = kStart + Duration(random.Below(1'000'000'000));
     const std::vector<Duration> scales = {milliseconds(50), seconds(2), seconds(40), seconds(600),
                                           hours(120)};
-    const auto forget = [&](RecordHandle handle) {
-      const Time deadline = deadlines.at(handle);
-      for (auto entry = model.lower_bound(deadline); entry != model.end(); ++entry) {
-        if (entry->second != handle) continue;
-        model.erase(entry);
-        break;
-      }
-      deadlines.erase(handle);
-    };
-    const auto learn = [&](RecordHandle handle, Time deadline) {
-      model.emplace(deadline, handle);
-      deadlines[handle] = deadline;
-    };
     for (int step = 0; step < 4'000; ++step) {
       const Time deadline =
           now + Duration(random.Below(static_cast<uint64_t>(random.Pick(scales).count())) + 1);
-      if (deadlines.size() < 300 && !random.OneIn(3)) {
+      if (model.size() < 300 && !random.OneIn(3)) {
         const RecordHandle handle = records.Add(deadline);
-        learn(handle, deadline);
+        model.Learn(handle, deadline);
         expiry.Arm(handle, deadline, now, records.Armed(handle));
-      } else if (!deadlines.empty()) {
-        auto chosen = deadlines.lower_bound(static_cast<RecordHandle>(random.Below(300)));
-        if (chosen == deadlines.end()) chosen = deadlines.begin();
-        const auto [handle, before] = *chosen;
-        forget(handle);
+      } else if (model.size() > 0) {
+        const RecordHandle handle = model.AnyOf(&random);
+        const Time before = model.deadline(handle);
+        model.Forget(handle);
         if (random.OneIn(4)) {
           records.Free(handle);
         } else {
           records.SetDeadline(handle, deadline);
-          learn(handle, deadline);
+          model.Learn(handle, deadline);
           // A later deadline is only written.
           if (deadline < before) expiry.Arm(handle, deadline, now, records.Armed(handle));
         }
@@ -155,27 +168,27 @@ TEST(ExpiryTest, RecordsComeOutInTheOrderOfTheirDeadlines) {
       if (random.OneIn(50)) expiry.DropStale(&records);
       if (!random.OneIn(4)) continue;
       now += Duration(random.Below(static_cast<uint64_t>(random.Pick(scales).count())));
-      ASSERT_TRUE(model.empty() || expiry.next() <= model.begin()->first);
+      ASSERT_LE(expiry.next(), model.earliest());
       // Sometimes not all that is due, as under a limit.
       const size_t limit = random.OneIn(3) ? random.Below(5) : SIZE_MAX;
       for (size_t i = 0; i < limit; ++i) {
         const std::optional<RecordHandle> handle = Pop(&expiry, &records, now);
-        const bool due = !model.empty() && model.begin()->first <= now;
+        const bool due = model.earliest() <= now;
         ASSERT_EQ(handle.has_value(), due) << "round " << round << " step " << step;
         if (!due) break;
         ASSERT_TRUE(records.in_use(*handle));
-        ASSERT_EQ(deadlines.at(*handle), model.begin()->first);
-        forget(*handle);
+        ASSERT_EQ(model.deadline(*handle), model.earliest());
+        model.Forget(*handle);
         records.Free(*handle);
       }
     }
     now += hours(1'000);
     while (const std::optional<RecordHandle> handle = Pop(&expiry, &records, now)) {
-      ASSERT_EQ(deadlines.at(*handle), model.begin()->first);
-      forget(*handle);
+      ASSERT_EQ(model.deadline(*handle), model.earliest());
+      model.Forget(*handle);
       records.Free(*handle);
     }
-    EXPECT_TRUE(model.empty());
+    EXPECT_EQ(model.size(), 0u);
     EXPECT_TRUE(expiry.empty());
   }
 }
