@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "absl/strings/str_cat.h"
+#include "server/address.h"
 
 namespace conntrack {
 namespace {
@@ -27,10 +28,26 @@ absl::Status ValidateTls(const TlsConfig& tls) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateMetricsListen(const std::string& listen) {
+  if (listen.empty()) return absl::OkStatus();
+  const auto address = ParseListenAddress(listen);
+  if (!address.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("metrics_listen ", address.status().message()));
+  }
+  if (address->is_unix()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("metrics_listen \"", listen, "\" is a Unix socket: metrics need host:port"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ServerConfig::Validate() const {
-  if (listen.empty()) return absl::InvalidArgumentError("listen is empty");
+  if (const auto address = ParseListenAddress(listen); !address.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("listen ", address.status().message()));
+  }
+  if (absl::Status status = ValidateMetricsListen(metrics_listen); !status.ok()) return status;
   if (!std::has_single_bit(slot_count)) {
     return absl::InvalidArgumentError(
         absl::StrCat("slot_count ", slot_count, " is not a power of two"));

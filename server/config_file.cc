@@ -80,6 +80,11 @@ class MapReader {
     }
     std::vector<std::string> candidates = names_;
     candidates.insert(candidates.end(), skipped.begin(), skipped.end());
+    for (const std::string& known : names_) {
+      // Headings too: "tls" of "tls.cert".
+      const size_t dot = known.find('.');
+      if (dot != std::string::npos) candidates.push_back(known.substr(0, dot));
+    }
     return ErrorAt(key_place, absl::StrCat("unknown key ", name, DidYouMean(name, candidates)));
   }
 
@@ -189,6 +194,7 @@ absl::StatusOr<std::vector<ZoneOverride>> ReadConfigText(const std::string& path
 
 absl::StatusOr<std::vector<ZoneOverride>> ReadConfigFile(const std::string& path,
                                                          ServerConfig* config) {
+  errno = 0;
   std::ifstream file(path);
   std::ostringstream text;
   // A directory opens but does not read.

@@ -142,11 +142,11 @@ std::vector<ZoneSetting> MakeZoneSettings() {
     return Time<ZoneSetting, ZoneSettings>(name, field, std::chrono::milliseconds(1),
                                            std::chrono::hours(40 * 24), help);
   };
-  const auto state = [&](const char* name, TcpState tcp_state) {
+  const auto state = [&](const char* name, TcpState tcp_state, const char* help) {
     return timeout(
         name,
         [=](auto& config) -> auto& { return config.tcp.timeout[static_cast<size_t>(tcp_state)]; },
-        "TCP timeout of this state");
+        help);
   };
   return {
       number("connections_max", CONNTRACK_FIELD(connections_max), 1, kGiB,
@@ -163,15 +163,15 @@ std::vector<ZoneSetting> MakeZoneSettings() {
            "A RST that ends nothing gives the timeout of CLOSE"),
       number("tcp.max_retransmissions", CONNTRACK_FIELD(tcp.max_retransmissions), 0, 255,
              "Identical packets until tcp.max_retransmission_timeout counts"),
-      state("tcp.syn_sent", TcpState::kSynSent),
-      state("tcp.syn_recv", TcpState::kSynRecv),
-      state("tcp.established", TcpState::kEstablished),
-      state("tcp.fin_wait", TcpState::kFinWait),
-      state("tcp.close_wait", TcpState::kCloseWait),
-      state("tcp.last_ack", TcpState::kLastAck),
-      state("tcp.time_wait", TcpState::kTimeWait),
-      state("tcp.close", TcpState::kClose),
-      state("tcp.syn_sent2", TcpState::kSynSent2),
+      state("tcp.syn_sent", TcpState::kSynSent, "TCP after a SYN"),
+      state("tcp.syn_recv", TcpState::kSynRecv, "TCP after the SYN-ACK"),
+      state("tcp.established", TcpState::kEstablished, "TCP with the handshake complete"),
+      state("tcp.fin_wait", TcpState::kFinWait, "TCP after a FIN"),
+      state("tcp.close_wait", TcpState::kCloseWait, "TCP after the FIN was acknowledged"),
+      state("tcp.last_ack", TcpState::kLastAck, "TCP after the second FIN"),
+      state("tcp.time_wait", TcpState::kTimeWait, "TCP after the second FIN was acknowledged"),
+      state("tcp.close", TcpState::kClose, "TCP after a RST"),
+      state("tcp.syn_sent2", TcpState::kSynSent2, "TCP after SYNs from both sides"),
       timeout("tcp.max_retransmission_timeout", CONNTRACK_FIELD(tcp.max_retransmission_timeout),
               "Timeout after too many retransmissions"),
       timeout("tcp.unacknowledged", CONNTRACK_FIELD(tcp.unacknowledged),

@@ -3,10 +3,11 @@
 #include <google/protobuf/descriptor.h>
 
 #include <algorithm>
+#include <limits>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "server/metric.h"
 #include "server/tracker/check.h"
 
@@ -55,7 +56,7 @@ class CallObserverFactory : public grpc::experimental::ServerInterceptorFactoryI
 
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* info) override {
-    const auto found = metrics_->methods_.find(absl::string_view(info->method()));
+    const auto found = metrics_->methods_.find(std::string_view(info->method()));
     if (found == metrics_->methods_.end()) return nullptr;
     return new CallObserver(metrics_, found->second.get());  // gRPC owns it.
   }

@@ -20,12 +20,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
-
-#include "absl/container/flat_hash_map.h"
 
 namespace conntrack {
 
@@ -78,8 +78,8 @@ class GrpcMetrics : public prometheus::Collectable {
                  bool server_streams, bool drains);
   void Finish(Method* method, size_t code, std::chrono::nanoseconds handling);
 
-  // By path: "/conntrack.v1.WatchService/Watch".
-  absl::flat_hash_map<std::string, std::unique_ptr<Method>> methods_;
+  // By path: "/conntrack.v1.WatchService/Watch". In order, so that scrapes are.
+  std::map<std::string, std::unique_ptr<Method>, std::less<>> methods_;
   std::atomic<uint64_t> calls_{0};
   std::mutex idle_mutex_;
   std::condition_variable idle_;

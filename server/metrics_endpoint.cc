@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/address.h"
+#include "server/tracker/check.h"
 
 namespace conntrack {
 
@@ -15,10 +16,7 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(const st
                                                                         Sources sources) {
   const absl::StatusOr<ListenAddress> address = ParseListenAddress(listen);
   if (!address.ok()) return address.status();
-  if (address->is_unix()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("metrics cannot be served on ", listen, ": it is not host:port"));
-  }
+  CT_CHECK(!address->is_unix());
   const absl::StatusOr<std::string> numeric = NumericAddress(*address);
   if (!numeric.ok()) return numeric.status();
   // civetweb shares a port with whoever else allows it, and says nothing.

@@ -21,9 +21,10 @@ class MetricsEndpoint {
  public:
   using Sources = std::vector<std::shared_ptr<prometheus::Collectable>>;
 
-  // Serves what `sources` collect on `listen`, "host:port". InvalidArgument
-  // when that is no address; Unavailable, with the reason, when it cannot be
-  // listened on.
+  // Serves what `sources` collect on `listen`. InvalidArgument when its host is
+  // unknown; Unavailable, with the reason, when it cannot be listened on.
+  //
+  // REQUIRES: `listen` passes ServerConfig::Validate and is not empty.
   static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Start(const std::string& listen,
                                                                 Sources sources);
   ~MetricsEndpoint();

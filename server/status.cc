@@ -1,6 +1,11 @@
 #include "server/status.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -23,6 +28,19 @@ google::rpc::ErrorInfo ErrorInfoOf(const absl::Status& status) {
   return info;
 }
 
+// Messages may quote what a client sent: bytes that a proto string or a
+// terminal cannot take are escaped, and too much is cut, so that the trailers
+// stay within what clients accept.
+std::string Printable(absl::string_view message) {
+  constexpr size_t kBytesMax = 1024;
+  const bool is_text = std::all_of(message.begin(), message.end(), [](char c) {
+    return absl::ascii_isprint(static_cast<unsigned char>(c));
+  });
+  std::string text = is_text ? std::string(message) : absl::CHexEscape(message);
+  if (text.size() > kBytesMax) text = absl::StrCat(text.substr(0, kBytesMax - 3), "...");
+  return text;
+}
+
 }  // namespace
 
 absl::Status WithReason(absl::Status status, absl::string_view reason,
@@ -38,7 +56,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
-  details.set_message(std::string(status.message()));
+  details.set_message(Printable(status.message()));
   details.add_details()->PackFrom(ErrorInfoOf(status));
   if (status.code() == absl::StatusCode::kResourceExhausted) {
     google::rpc::RetryInfo retry;
