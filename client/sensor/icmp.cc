@@ -123,8 +123,7 @@ Discard ParseIcmp(Bytes captured, uint32_t length, Checksums checksums, Packet& 
   if (captured.size() < kIcmpHeaderBytes) return Discard::kCaptureTruncated;
   packet.ports = IcmpPorts(packet.protocol == kIcmpv6, captured);
   if (packet.ipv6 != (packet.protocol == kIcmpv6)) return Discard::kNone;
-  packet.flags |=
-      checksums == Checksums::kIgnore ? kChecksumUnknown : CheckIcmp(packet, captured, length);
+  packet.flags |= CheckIcmp(packet, captured, length, checksums);
   packet.quote = Quote{};
   switch (ReadQuote(captured, length, packet, packet.quote)) {
     case QuoteEnd::kRead:
