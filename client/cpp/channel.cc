@@ -4,12 +4,9 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
-#include <cerrno>
-#include <fstream>
-#include <system_error>
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/cpp/tls_files.h"
 
 namespace conntrack::client {
 namespace {
@@ -23,33 +20,6 @@ constexpr int kKeepaliveTimeoutMs = 5'000;
 constexpr int kReconnectBackoffMinMs = 100;
 constexpr int kReconnectBackoffMaxMs = 10'000;
 constexpr int kConnectTimeoutMs = 5'000;
-// Certificates are a few kilobytes; a bundle of all authorities about 250.
-constexpr size_t kPemBytesMax = 4u << 20;
-
-absl::StatusOr<std::string> ReadPem(const char* option, const std::string& path,
-                                    const char* marker) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(option, " ", path, ": ", std::generic_category().message(errno)));
-  }
-  std::string text(kPemBytesMax + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (file.bad()) {  // A directory opens, but does not read.
-    return absl::InvalidArgumentError(absl::StrCat(option, " ", path, ": cannot be read"));
-  }
-  if (text.size() > kPemBytesMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(option, " ", path, ": is above ", kPemBytesMax, " bytes"));
-  }
-  if (!absl::StrContains(text, "-----BEGIN ") || !absl::StrContains(text, marker)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(option, " ", path, ": holds no PEM block \"", marker, "\""));
-  }
-  return text;
-}
 
 bool UsesTls(const ChannelOptions& options) {
   return options.tls || !options.tls_ca_file.empty() || !options.tls_certificate_file.empty() ||
@@ -97,16 +67,20 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
   }
   grpc::SslCredentialsOptions ssl;
   if (!options.tls_ca_file.empty()) {
-    auto ca = ReadPem("tls_ca_file", options.tls_ca_file, "CERTIFICATE-----");
+    auto ca = ReadCertificates("tls_ca_file", options.tls_ca_file);
     if (!ca.ok()) return ca.status();
     ssl.pem_root_certs = *std::move(ca);
   }
   if (!options.tls_key_file.empty()) {
-    auto certificate =
-        ReadPem("tls_certificate_file", options.tls_certificate_file, "CERTIFICATE-----");
+    auto certificate = ReadCertificates("tls_certificate_file", options.tls_certificate_file);
     if (!certificate.ok()) return certificate.status();
-    auto key = ReadPem("tls_key_file", options.tls_key_file, "PRIVATE KEY-----");
+    auto key = ReadPrivateKey("tls_key_file", options.tls_key_file);
     if (!key.ok()) return key.status();
+    if (!CheckPair(*certificate, *key).ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("tls_key_file ", options.tls_key_file,
+                                                     ": is not the key of ",
+                                                     options.tls_certificate_file));
+    }
     ssl.pem_cert_chain = *std::move(certificate);
     ssl.pem_private_key = *std::move(key);
   }

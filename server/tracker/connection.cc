@@ -1,0 +1,57 @@
+#include "server/tracker/connection.h"
+
+#include <bit>
+
+namespace conntrack {
+namespace {
+
+constexpr std::array<const char*, kTcpStates> kTcpStateNames = {
+    "none",       "syn_sent", "syn_recv",  "established", "fin_wait",
+    "close_wait", "last_ack", "time_wait", "close",       "syn_sent2"};
+constexpr std::array<const char*, 4> kOtherProtocols = {"udp", "icmp", "icmpv6", "other"};
+constexpr std::array<const char*, 3> kOtherStates = {"unreplied", "replied", "assured"};
+
+size_t OtherProtocolIndex(uint8_t protocol) {
+  switch (protocol) {
+    case kProtocolUdp:
+      return 0;
+    case kProtocolIcmp:
+      return 1;
+    case kProtocolIcmpv6:
+      return 2;
+    default:
+      return 3;
+  }
+}
+
+}  // namespace
+
+uint32_t ConnectionRef::ports(Direction direction) const {
+  const uint32_t ports = record_->ports;
+  if (FromFirst(direction)) return ports;
+  const uint8_t icmp = record_->ipv6 ? kProtocolIcmpv6 : kProtocolIcmp;
+  if (record_->protocol != icmp) return std::rotl(ports, 16);
+  // The key keeps the query; the answer differs in its type.
+  return IcmpWord(InverseIcmpType(family(), IcmpType(ports)).value_or(0), IcmpCode(ports),
+                  IcmpId(ports));
+}
+
+Key ConnectionRef::key() const {
+  return {End(true), End(false), record_->ports, record_->zone, record_->protocol, family()};
+}
+
+size_t GaugeOf(const Record& record) {
+  if (record.protocol == kProtocolTcp) return static_cast<size_t>(record.tcp.state);
+  const size_t state = record.Has(status_bit::kAssured)     ? 2
+                       : record.Has(status_bit::kSeenReply) ? 1
+                                                            : 0;
+  return kTcpStates + OtherProtocolIndex(record.protocol) * kOtherStates.size() + state;
+}
+
+GaugeName NameOfGauge(size_t gauge) {
+  if (gauge < kTcpStates) return {"tcp", kTcpStateNames[gauge]};
+  gauge -= kTcpStates;
+  return {kOtherProtocols[gauge / kOtherStates.size()], kOtherStates[gauge % kOtherStates.size()]};
+}
+
+}  // namespace conntrack

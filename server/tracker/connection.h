@@ -1,0 +1,209 @@
+// A connection in memory: split by how often its parts are touched. Every
+// packet touches the 128 bytes of Record (two cache lines); creation, expiry
+// and queries also touch Extra; IPv6 keeps its addresses in an AddressPair
+// beside it. ConnectionRef reads all three as one.
+//
+// Plain data. Guarded by the lock of the slot it lives in; a StoredConnection is
+// a copy and belongs to its holder.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "server/tracker/settings.h"
+#include "server/tracker/time.h"
+#include "server/tracker/tuple.h"
+#include "server/tracker/verdict.h"
+
+namespace conntrack {
+
+// Netfilter's status bits.
+namespace status_bit {
+inline constexpr uint16_t kSeenReply = 1u << 1;
+inline constexpr uint16_t kAssured = 1u << 2;
+inline constexpr uint16_t kConfirmed = 1u << 3;
+inline constexpr uint16_t kDying = 1u << 9;
+inline constexpr uint16_t kFixedTimeout = 1u << 10;
+}  // namespace status_bit
+
+// What a TCP packet is, as the transition table sees it.
+enum class TcpClass : uint8_t { kNone, kSyn, kSynAck, kFin, kAck, kRst };
+
+// Bits of TcpPeer::flags and TcpConnection::last_flags; the low six are visible
+// over netlink.
+namespace tcp_peer_flag {
+inline constexpr uint8_t kWindowScale = 0x01;
+inline constexpr uint8_t kSackPermitted = 0x02;
+inline constexpr uint8_t kCloseInitiated = 0x04;
+inline constexpr uint8_t kLiberal = 0x08;
+inline constexpr uint8_t kDataUnacknowledged = 0x10;
+inline constexpr uint8_t kMaxAckSet = 0x20;
+inline constexpr uint8_t kChallengeAckExpected = 0x40;
+inline constexpr uint8_t kSimultaneousOpen = 0x80;
+}  // namespace tcp_peer_flag
+
+// What is known of one TCP sender.
+struct TcpPeer {
+  uint32_t end = 0;         // One past the highest sequence number sent.
+  uint32_t max_end = 0;     // One past the highest it may send.
+  uint32_t max_window = 0;  // Largest window it announced, scaled. 0: nothing sent.
+  uint32_t max_ack = 0;     // Highest acknowledgement sent; valid with kMaxAckSet.
+  uint8_t scale = 0;
+  uint8_t flags = 0;
+};
+
+struct TcpConnection {
+  std::array<TcpPeer, 2> peer;  // By Direction.
+  // The last packet worth remembering; which fields, tcp.cc says.
+  uint32_t last_sequence = 0;
+  uint32_t last_ack = 0;
+  uint32_t last_end = 0;
+  uint16_t last_window = 0;  // Unscaled.
+  uint8_t last_scale = 0;
+  uint8_t last_flags = 0;
+  TcpClass last_class = TcpClass::kNone;
+  Direction last_direction = Direction::kOriginal;
+  uint8_t retransmissions = 0;
+  TcpState state = TcpState::kNone;
+};
+
+struct UdpConnection {
+  // From then on traffic in both directions makes it a stream. In halves, so
+  // that it needs no more than 4-byte alignment within Record.
+  uint32_t stream_after_high;
+  uint32_t stream_after_low;
+
+  Time stream_after() const {
+    return TimeFromUnixNanos(
+        static_cast<int64_t>(uint64_t{stream_after_high} << 32 | stream_after_low));
+  }
+  static UdpConnection StreamAfter(Time time) {
+    const auto nanos = static_cast<uint64_t>(UnixNanos(time));
+    return {static_cast<uint32_t>(nanos >> 32), static_cast<uint32_t>(nanos)};
+  }
+};
+
+struct Counters {
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+};
+
+struct Record {
+  // Key. IPv4 addresses, first and second end; unused for IPv6.
+  std::array<uint32_t, 2> address = {0, 0};
+  uint32_t ports = 0;
+  ZoneIndex zone = 0;
+  uint8_t protocol = 0;
+  // 0 while the record is free.
+  uint8_t in_use : 1 = 0;
+  uint8_t original_from_first : 1 = 0;
+  uint8_t ipv6 : 1 = 0;
+
+  union {
+    TcpConnection tcp = {};
+    UdpConnection udp;
+  };
+
+  uint16_t status = 0;
+  // The sensor that reported the first packet, as the caller numbers them.
+  uint16_t sensor = 0;
+  // Expires then. It is `timeout_ms` after the last counted packet.
+  Time deadline;
+  std::array<Counters, 2> counters;  // By Direction.
+  uint32_t timeout_ms = 0;
+  // Low half of the table hash.
+  uint32_t hash = 0;
+
+  bool Has(uint16_t bit) const { return (status & bit) != 0; }
+};
+static_assert(sizeof(Record) == 128);
+
+struct Extra {
+  uint64_t id = 0;
+  Time created;
+  // Where the expiry looks next; see expiry.h.
+  Time armed;
+  uint32_t mark = 0;
+  uint32_t zone_id = 0;
+};
+static_assert(sizeof(Extra) == 32);
+
+struct AddressPair {
+  Address first;
+  Address second;
+};
+
+// Reads a connection wherever its parts lie. Valid as long as they are: under
+// the slot's lock, or as long as the StoredConnection.
+class ConnectionRef {
+ public:
+  // `addresses` may be null for IPv4.
+  ConnectionRef(const Record* record, const Extra* extra, const AddressPair* addresses)
+      : record_(record), extra_(extra), addresses_(addresses) {}
+
+  const Record& record() const { return *record_; }
+  const Extra& extra() const { return *extra_; }
+
+  uint64_t id() const { return extra_->id; }
+  uint32_t zone_id() const { return extra_->zone_id; }
+  uint8_t protocol() const { return record_->protocol; }
+  Family family() const { return record_->ipv6 ? Family::kIpv6 : Family::kIpv4; }
+  const TcpConnection* tcp() const {
+    return record_->protocol == kProtocolTcp ? &record_->tcp : nullptr;
+  }
+  bool Has(uint16_t status_bit) const { return record_->Has(status_bit); }
+  const Counters& counters(Direction direction) const {
+    return record_->counters[Index(direction)];
+  }
+  Time created() const { return extra_->created; }
+  Time deadline() const { return record_->deadline; }
+  Time last_seen() const {
+    return record_->deadline - std::chrono::milliseconds(record_->timeout_ms);
+  }
+
+  // Sender and receiver of a packet of `direction`.
+  Address source(Direction direction) const { return End(FromFirst(direction)); }
+  Address destination(Direction direction) const { return End(!FromFirst(direction)); }
+  // Ports, or ICMP type, code and id, of a packet of `direction`.
+  uint32_t ports(Direction direction) const;
+
+  // The key it is stored under.
+  Key key() const;
+
+ private:
+  bool FromFirst(Direction direction) const {
+    return (direction == Direction::kOriginal) == (record_->original_from_first != 0);
+  }
+  Address End(bool first) const {
+    if (record_->ipv6) return first ? addresses_->first : addresses_->second;
+    return Ipv4Address(record_->address[first ? 0 : 1]);
+  }
+
+  const Record* record_;
+  const Extra* extra_;
+  const AddressPair* addresses_;
+};
+
+// A copy of a connection.
+struct StoredConnection {
+  Record record;
+  Extra extra;
+  AddressPair addresses;
+
+  ConnectionRef ref() const { return ConnectionRef(&record, &extra, &addresses); }
+};
+
+// What a gauge counts connections by: the protocol, and the TCP state or how
+// far the others have come.
+inline constexpr size_t kConnectionGauges = kTcpStates + 4 * 3;
+// The gauge a connection counts in: 0 to kConnectionGauges - 1.
+size_t GaugeOf(const Record& record);
+// Names of a gauge for metrics: protocol ("tcp", "udp", "icmp", "icmpv6",
+// "other") and state ("established", "unreplied", "replied", "assured", ...).
+struct GaugeName {
+  const char* protocol;
+  const char* state;
+};
+GaugeName NameOfGauge(size_t gauge);
+
+}  // namespace conntrack

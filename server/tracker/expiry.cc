@@ -1,0 +1,106 @@
+#include "server/tracker/expiry.h"
+
+#include <algorithm>
+#include <bit>
+#include <iterator>
+#include <utility>
+
+namespace conntrack {
+namespace {
+
+// 2^26 ns, 67 ms: the narrowest bucket.
+constexpr int kNarrowestBits = 26;
+// Up to 2^6 narrowest buckets ahead (4 s) buckets are narrowest; beyond, a
+// bucket is at most 1/32 of the distance wide: some 64 buckets for each doubling
+// of the distance, and two or three looks at an entry in its life.
+constexpr int kExactBits = 6;
+
+// The start of the bucket for a deadline `ahead` of the present.
+Time BucketStart(Time deadline, Time now) {
+  const int64_t ahead = std::max<int64_t>((deadline - now).count(), 1);
+  const int magnitude = 64 - std::countl_zero(static_cast<uint64_t>(ahead));
+  const int bits = std::max(kNarrowestBits, magnitude - kExactBits);
+  return TimeFromUnixNanos(UnixNanos(deadline) >> bits << bits);
+}
+
+}  // namespace
+
+void Expiry::Arm(RecordHandle handle, Time deadline, Time now, Time* armed) {
+  if (*armed <= deadline) return;
+  const Time start = BucketStart(deadline, now);
+  if (start <= now) {
+    // The bucket has come already.
+    near_.push({deadline, handle});
+    *armed = deadline;
+  } else {
+    far_[start].push_back(handle);
+    ++entries_;
+    *armed = start;
+  }
+  next_ = std::min(next_, *armed);
+}
+
+void Expiry::OpenBuckets(Time now, Records* records) {
+  while (!far_.empty() && far_.begin()->first <= now) {
+    const Time start = far_.begin()->first;
+    const std::vector<RecordHandle> handles = std::move(far_.begin()->second);
+    far_.erase(far_.begin());
+    entries_ -= handles.size();
+    for (const RecordHandle handle : handles) {
+      Time* armed = records->Armed(handle);
+      if (armed == nullptr || *armed != start) continue;  // Stale.
+      *armed = kForever;
+      Arm(handle, records->Deadline(handle), now, armed);
+    }
+  }
+}
+
+void Expiry::DropStale(Records* records) {
+  entries_ = 0;
+  for (auto bucket = far_.begin(); bucket != far_.end();) {
+    std::vector<RecordHandle>& handles = bucket->second;
+    std::erase_if(handles, [&](RecordHandle handle) {
+      const Time* armed = records->Armed(handle);
+      return armed == nullptr || *armed != bucket->first;
+    });
+    handles.shrink_to_fit();
+    entries_ += handles.size();
+    bucket = handles.empty() ? far_.erase(bucket) : std::next(bucket);
+  }
+}
+
+bool Expiry::PopDue(Time now, Records* records, RecordHandle* handle) {
+  if (next_ > now) return false;
+  OpenBuckets(now, records);
+  while (!near_.empty() && near_.top().deadline <= now) {
+    const Near top = near_.top();
+    near_.pop();
+    Time* armed = records->Armed(top.handle);
+    if (armed == nullptr || *armed != top.deadline) continue;  // Stale.
+    *armed = kForever;
+    const Time deadline = records->Deadline(top.handle);
+    if (deadline > now) {
+      Arm(top.handle, deadline, now, armed);
+      continue;
+    }
+    if (deadline > top.deadline) {
+      // It moved later but is due as well: keep the order of deadlines.
+      near_.push({deadline, top.handle});
+      *armed = deadline;
+      continue;
+    }
+    SetNext();
+    *handle = top.handle;
+    return true;
+  }
+  SetNext();
+  return false;
+}
+
+void Expiry::SetNext() {
+  next_ = kForever;
+  if (!near_.empty()) next_ = near_.top().deadline;
+  if (!far_.empty()) next_ = std::min(next_, far_.begin()->first);
+}
+
+}  // namespace conntrack

@@ -1,0 +1,77 @@
+// Expiry finds the connections of one slot and one clock whose deadline has
+// come, in the order of their deadlines.
+//
+// It is lazy: a packet that moves a deadline later tells it nothing. Entries lie
+// in buckets by time; when a bucket's time comes, each entry is looked at again
+// and moves to its true place, and those due within the bucket are ordered
+// exactly. Buckets are 67 ms wide near the present and widen with the distance,
+// always rounded down, so there are few of them and an empty Expiry costs
+// nothing. A deadline that moves earlier must be armed again; the old entry is
+// then recognised as stale, because Extra::armed names the one that counts.
+//
+// Not thread-safe: owned by a slot and guarded by its lock. Arming is a lookup
+// among some hundred buckets and an append.
+#pragma once
+
+#include <cstdint>
+#include <queue>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "server/tracker/time.h"
+
+namespace conntrack {
+
+// Names a record: the index within its table, and which table of the slot.
+using RecordHandle = uint32_t;
+
+class Expiry {
+ public:
+  // Where the expiry asks about a record, and what it may answer.
+  class Records {
+   public:
+    virtual ~Records() = default;
+    // Null when the record is free; else its armed time, to read and set.
+    virtual Time* Armed(RecordHandle handle) = 0;
+    // REQUIRES: Armed(handle) != nullptr.
+    virtual Time Deadline(RecordHandle handle) const = 0;
+  };
+
+  // No armed entry is due before this; kForever when there is none.
+  Time next() const { return next_; }
+  bool empty() const { return near_.empty() && far_.empty(); }
+  // Entries in buckets, the stale ones included.
+  size_t entries() const { return entries_; }
+
+  // Arms a record: it will be found when `deadline` has come. `armed` is where
+  // it is armed now, kForever for a new record; nothing happens when that is
+  // early enough. `now` is the present of the clock.
+  void Arm(RecordHandle handle, Time deadline, Time now, Time* armed);
+
+  // Throws out stale entries. Costs a look at every entry.
+  void DropStale(Records* records);
+
+  // Finds one record whose deadline is at or before `now`, the earliest first,
+  // and forgets it. False when there is none.
+  bool PopDue(Time now, Records* records, RecordHandle* handle);
+
+ private:
+  struct Near {
+    Time deadline;
+    RecordHandle handle;
+    bool operator>(const Near& other) const { return deadline > other.deadline; }
+  };
+
+  // Looks again at every entry of the buckets that have come.
+  void OpenBuckets(Time now, Records* records);
+  void SetNext();
+
+  Time next_ = kForever;
+  // Due within the buckets that have come; by deadline.
+  std::priority_queue<Near, std::vector<Near>, std::greater<>> near_;
+  // Start of a bucket -> its entries.
+  absl::btree_map<Time, std::vector<RecordHandle>> far_;
+  size_t entries_ = 0;
+};
+
+}  // namespace conntrack

@@ -1,0 +1,396 @@
+#include "server/tracker/slot.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/tracker/check.h"
+#include "server/tracker/icmp.h"
+#include "server/tracker/tcp.h"
+#include "server/tracker/udp.h"
+
+namespace conntrack {
+namespace {
+
+// Buckets of 12 that an eviction looks through: a bounded cost, as in the
+// kernel, which looks through 8 chains.
+constexpr size_t kEvictionBuckets = 8;
+// Stale expiry entries may outnumber the live ones by this much.
+constexpr size_t kStaleEntriesMin = 1024;
+
+constexpr Verdict Invalid(InvalidReason reason) {
+  return {VerdictKind::kInvalid, Direction::kOriginal, reason};
+}
+
+// Netfilter's ctstate of an accepted packet: an original packet is NEW until a
+// reply was seen before it.
+Verdict Accepted(Direction direction, bool seen_reply) {
+  const bool is_new = direction == Direction::kOriginal && !seen_reply;
+  return {is_new ? VerdictKind::kNew : VerdictKind::kEstablished, direction};
+}
+
+// The states above 95 % of the limit that even an assured connection may be
+// evicted from: it is closing.
+bool IsClosing(const Record& record) {
+  return record.protocol == kProtocolTcp && record.tcp.state >= TcpState::kFinWait &&
+         record.tcp.state <= TcpState::kClose;
+}
+
+Duration FirstTimeout(const Packet& packet, const ZoneSettings& settings) {
+  switch (packet.protocol) {
+    case kProtocolUdp:
+      return settings.udp;
+    case kProtocolIcmp:
+      return packet.family == Family::kIpv4 ? settings.icmp : settings.generic;
+    case kProtocolIcmpv6:
+      return packet.family == Family::kIpv6 ? settings.icmpv6 : settings.generic;
+    default:
+      return settings.generic;
+  }
+}
+
+// Direction of a packet of an existing connection.
+Direction DirectionIn(const Record& record, const DirectedKey& key) {
+  return (record.original_from_first != 0) == key.from_first ? Direction::kOriginal
+                                                             : Direction::kReply;
+}
+
+}  // namespace
+
+Slot::Slot(const Options& options, ZoneOf zone_of, EventBudget* budget)
+    : options_(options),
+      zone_of_(std::move(zone_of)),
+      next_id_(options.first_id),
+      ipv4_(Family::kIpv4),
+      ipv6_(Family::kIpv6),
+      events_(budget),
+      expiry_records_(this) {}
+
+Time* Slot::ExpiryRecords::Armed(RecordHandle handle) {
+  Table& table = slot_->TableOf(handle);
+  const uint32_t index = IndexOf(handle);
+  return table.InUse(index) ? &table.extra(index).armed : nullptr;
+}
+
+Time Slot::ExpiryRecords::Deadline(RecordHandle handle) const {
+  return slot_->RecordOf(handle).deadline;
+}
+
+Expiry& Slot::ExpiryOf(const Zone& zone) {
+  if (zone.clock == ZoneClock::kServer) return server_expiry_;
+  std::unique_ptr<Expiry>& expiry = packet_expiry_[zone.index];
+  if (expiry == nullptr) expiry = std::make_unique<Expiry>();
+  return *expiry;
+}
+
+Time Slot::NowOf(const Record& record, Time server_now) {
+  const Zone& zone = zone_of_(record.zone);
+  return zone.clock == ZoneClock::kServer ? server_now : zone.now.load(std::memory_order_relaxed);
+}
+
+Verdict Slot::Track(const Packet& packet, const DirectedKey& key, uint64_t hash,
+                    const TrackContext& context) {
+  const ZoneSettings& settings = context.zone->settings;
+  size_t expired = 0;
+  ExpireDue(&ExpiryOf(*context.zone), context.now, SIZE_MAX, &expired);
+  if ((packet.flags & packet_flag::kChecksumBad) != 0 && settings.checksum) {
+    return Invalid(InvalidReason::kChecksum);
+  }
+  if (packet.protocol == kProtocolTcp) {
+    const InvalidReason reason = CheckTcpFlags(packet.tcp_flags);
+    if (reason != InvalidReason::kNone) return Invalid(reason);
+  }
+  const uint32_t index = TableOf(key.key.family).Find(key.key, hash);
+  if (index == Table::kNone) return Create(packet, key, hash, context);
+  const RecordHandle handle = index | (key.key.family == Family::kIpv6 ? kIpv6Handle : 0);
+  bool reopen = false;
+  const Verdict verdict =
+      Update(handle, DirectionIn(RecordOf(handle), key), packet, context, &reopen);
+  return reopen ? Create(packet, key, hash, context) : verdict;
+}
+
+Verdict Slot::TrackError(const Packet& packet, const DirectedKey& quoted, uint64_t hash,
+                         const TrackContext& context) {
+  size_t expired = 0;
+  ExpireDue(&ExpiryOf(*context.zone), context.now, SIZE_MAX, &expired);
+  if ((packet.flags & packet_flag::kChecksumBad) != 0 && context.zone->settings.checksum) {
+    return Invalid(InvalidReason::kChecksum);
+  }
+  const Table& table = TableOf(quoted.key.family);
+  const uint32_t index = table.Find(quoted.key, hash);
+  if (index == Table::kNone) return Invalid(InvalidReason::kIcmpErrorUnknown);
+  // An error travels against the packet it is about, to the one who sent that.
+  if (packet.destination != packet.quote->source) {
+    return Invalid(InvalidReason::kIcmpErrorDestination);
+  }
+  return {VerdictKind::kRelated, Opposite(DirectionIn(table.record(index), quoted))};
+}
+
+Verdict Slot::Create(const Packet& packet, const DirectedKey& key, uint64_t hash,
+                     const TrackContext& context) {
+  const ZoneSettings& settings = context.zone->settings;
+  TcpConnection tcp;
+  Duration timeout = FirstTimeout(packet, settings);
+  const IcmpKind icmp = KindOfIcmp(packet);
+  if (icmp == IcmpKind::kAnswer) return Invalid(InvalidReason::kIcmpNoRequest);
+  if (packet.protocol == kProtocolTcp) {
+    const InvalidReason reason = BeginTcp(packet, settings.tcp, &tcp);
+    if (reason != InvalidReason::kNone) return Invalid(reason);
+    const ProtocolResult begun =
+        UpdateTcp(packet, {Direction::kOriginal, false, false, false, Duration(0)}, settings.tcp,
+                  &tcp);
+    if (begun.action == ProtocolAction::kInvalid) return Invalid(begun.reason);
+    timeout = begun.timeout;
+  }
+  if (!TakePlace(key, hash, context)) return {VerdictKind::kTableFull};
+
+  Table& table = TableOf(key.key.family);
+  const uint32_t index = table.Insert(key.key, hash);
+  const RecordHandle handle = index | (key.key.family == Family::kIpv6 ? kIpv6Handle : 0);
+  Record& record = table.record(index);
+  record.original_from_first = key.from_first ? 1 : 0;
+  record.sensor = context.sensor;
+  record.status = status_bit::kConfirmed;
+  if (packet.protocol == kProtocolTcp) record.tcp = tcp;
+  if (packet.protocol == kProtocolUdp) record.udp = BeginUdp(context.now);
+  record.counters[Index(Direction::kOriginal)] = {1, packet.total_length};
+  Extra& extra = table.extra(index);
+  extra.id = next_id_++ * options_.slot_count + options_.number;
+  extra.created = context.now;
+  extra.zone_id = context.zone->id;
+  extra.armed = kForever;
+  record.deadline = kForever;
+  SetDeadline(handle, context.now, timeout, *context.zone);
+  context.zone->by_state[GaugeOf(record)].fetch_add(1, std::memory_order_relaxed);
+  Emit(handle, {.type = EventType::kNew,
+                .cause = EventCause::kPacket,
+                .time = packet.time,
+                .now = context.now,
+                .packet = &packet});
+  return Accepted(Direction::kOriginal, false);
+}
+
+bool Slot::TakePlace(const DirectedKey& key, uint64_t hash, const TrackContext& context) {
+  Zone& zone = *context.zone;
+  const uint64_t limit = zone.settings.connections_max;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (zone.connections.fetch_add(1, std::memory_order_relaxed) < limit) return true;
+    zone.connections.fetch_sub(1, std::memory_order_relaxed);
+    if (attempt > 0) break;
+    const RecordHandle victim = FindVictim(key, hash);
+    if (victim == Table::kNone) return false;
+    zone.evicted.fetch_add(1, std::memory_order_relaxed);
+    Destroy(victim, {.type = EventType::kDestroy,
+                     .cause = EventCause::kEvicted,
+                     .time = context.now,
+                     .now = context.now});
+  }
+  return false;
+}
+
+RecordHandle Slot::FindVictim(const DirectedKey& key, uint64_t hash) {
+  const Table& table = TableOf(key.key.family);
+  const auto of_zone = [&](uint32_t index, bool assured) {
+    const Record& record = table.record(index);
+    return record.zone == key.key.zone && record.Has(status_bit::kAssured) == assured &&
+           (!assured || IsClosing(record));
+  };
+  uint32_t index = table.FindNear(hash, kEvictionBuckets,
+                                  [&](uint32_t candidate) { return of_zone(candidate, false); });
+  if (index == Table::kNone) {
+    index = table.FindNear(hash, kEvictionBuckets,
+                           [&](uint32_t candidate) { return of_zone(candidate, true); });
+  }
+  if (index == Table::kNone) return Table::kNone;
+  return index | (key.key.family == Family::kIpv6 ? kIpv6Handle : 0);
+}
+
+ProtocolResult Slot::RunProtocol(Record* record, Direction direction, const Packet& packet,
+                                 const TrackContext& context) {
+  const ZoneSettings& settings = context.zone->settings;
+  const bool seen_reply = record->Has(status_bit::kSeenReply);
+  const bool assured = record->Has(status_bit::kAssured);
+  switch (record->protocol) {
+    case kProtocolTcp:
+      return UpdateTcp(packet,
+                       {direction, seen_reply, assured, record->Has(status_bit::kFixedTimeout),
+                        record->deadline - context.now},
+                       settings.tcp, &record->tcp);
+    case kProtocolUdp:
+      return UpdateUdp(record->udp, seen_reply, assured, context.now, settings);
+    default:
+      return {.timeout = FirstTimeout(packet, settings)};
+  }
+}
+
+Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& packet,
+                     const TrackContext& context, bool* reopen) {
+  Record& record = RecordOf(handle);
+  Zone& zone = *context.zone;
+  const Verdict accepted = Accepted(direction, record.Has(status_bit::kSeenReply));
+  const size_t gauge_before = GaugeOf(record);
+  const ProtocolResult result = RunProtocol(&record, direction, packet, context);
+  Change change{.type = EventType::kUpdate,
+                .cause = EventCause::kPacket,
+                .changes = result.changes,
+                .time = packet.time,
+                .now = context.now,
+                .packet = &packet};
+  switch (result.action) {
+    case ProtocolAction::kInvalid:
+      if (result.lower_timeout) SetDeadline(handle, context.now, result.timeout, zone);
+      return Invalid(result.reason);
+    case ProtocolAction::kReopen:
+      change.type = EventType::kDestroy;
+      change.cause = EventCause::kReplaced;
+      Destroy(handle, change);
+      *reopen = true;
+      return accepted;
+    case ProtocolAction::kAccept:
+    case ProtocolAction::kKill: {
+      Counters& counters = record.counters[Index(direction)];
+      ++counters.packets;
+      counters.bytes += packet.total_length;
+      break;
+    }
+    case ProtocolAction::kIgnore:
+      break;
+  }
+  if (result.action == ProtocolAction::kKill) {
+    // The gauge moves with the state before the connection leaves it.
+    zone.by_state[gauge_before].fetch_sub(1, std::memory_order_relaxed);
+    zone.by_state[GaugeOf(record)].fetch_add(1, std::memory_order_relaxed);
+    change.type = EventType::kDestroy;
+    Destroy(handle, change);
+    return accepted;
+  }
+  if (result.action == ProtocolAction::kAccept && !record.Has(status_bit::kFixedTimeout)) {
+    SetDeadline(handle, context.now, result.timeout, zone);
+  }
+  if (result.assured) {
+    record.status |= status_bit::kAssured;
+    change.changes |= change::kAssured;
+  }
+  if (direction == Direction::kReply && !record.Has(status_bit::kSeenReply)) {
+    record.status |= status_bit::kSeenReply;
+    change.changes |= change::kReply;
+  }
+  if (change.changes != 0) {
+    zone.by_state[gauge_before].fetch_sub(1, std::memory_order_relaxed);
+    zone.by_state[GaugeOf(record)].fetch_add(1, std::memory_order_relaxed);
+    Emit(handle, change);
+  }
+  return accepted;
+}
+
+void Slot::SetDeadline(RecordHandle handle, Time now, Duration timeout, const Zone& zone) {
+  Record& record = RecordOf(handle);
+  const Time deadline = now + timeout;
+  const bool earlier = deadline < record.deadline;
+  record.deadline = deadline;
+  record.timeout_ms = static_cast<uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
+  // A deadline that moved later is found when the old one comes.
+  if (earlier) ExpiryOf(zone).Arm(handle, deadline, now, &ExtraOf(handle).armed);
+}
+
+void Slot::Destroy(RecordHandle handle, const Change& change) {
+  Emit(handle, change);
+  Record& record = RecordOf(handle);
+  Zone& zone = zone_of_(record.zone);
+  zone.by_state[GaugeOf(record)].fetch_sub(1, std::memory_order_relaxed);
+  zone.connections.fetch_sub(1, std::memory_order_relaxed);
+  TableOf(handle).Erase(IndexOf(handle));
+}
+
+void Slot::Emit(RecordHandle handle, const Change& change) {
+  Event event;
+  event.type = change.type;
+  event.cause = change.cause;
+  event.changes = change.changes;
+  event.time = change.time;
+  event.now = change.now;
+  if (change.packet != nullptr && change.packet->protocol == kProtocolTcp) {
+    event.has_tcp_flags = true;
+    event.tcp_flags = change.packet->tcp_flags;
+  }
+  event.connection = TableOf(handle).Copy(IndexOf(handle));
+  events_.Append(event);
+  Zone& zone = zone_of_(event.connection.record.zone);
+  const size_t type = static_cast<size_t>(change.type) - static_cast<size_t>(EventType::kNew);
+  zone.events[type].fetch_add(1, std::memory_order_relaxed);
+}
+
+void Slot::ExpireDue(Expiry* expiry, Time now, size_t limit, size_t* expired) {
+  RecordHandle handle = 0;
+  while (*expired < limit && expiry->PopDue(now, &expiry_records_, &handle)) {
+    const Time deadline = RecordOf(handle).deadline;
+    Destroy(handle, {.type = EventType::kDestroy,
+                     .cause = EventCause::kTimeout,
+                     .time = deadline,
+                     .now = deadline});
+    ++*expired;
+  }
+}
+
+size_t Slot::Expire(Time server_now, size_t limit) {
+  size_t expired = 0;
+  const auto expire = [&](Expiry* expiry, Time now) {
+    ExpireDue(expiry, now, limit, &expired);
+    if (expiry->entries() > 2 * size() + kStaleEntriesMin) expiry->DropStale(&expiry_records_);
+  };
+  expire(&server_expiry_, server_now);
+  for (auto entry = packet_expiry_.begin(); entry != packet_expiry_.end();) {
+    const auto current = entry++;
+    expire(current->second.get(), zone_of_(current->first).now.load(std::memory_order_relaxed));
+    if (current->second->empty()) packet_expiry_.erase(current);
+  }
+  return expired;
+}
+
+std::optional<StoredConnection> Slot::Find(const Key& key, uint64_t hash, Time server_now) {
+  Table& table = TableOf(key.family);
+  const uint32_t index = table.Find(key, hash);
+  if (index == Table::kNone) return std::nullopt;
+  const Record& record = table.record(index);
+  if (record.deadline <= NowOf(record, server_now)) return std::nullopt;
+  return table.Copy(index);
+}
+
+std::optional<StoredConnection> Slot::FindId(uint64_t id, Time server_now) {
+  for (Table* table : {&ipv4_, &ipv6_}) {
+    for (uint32_t index = 0; index < table->index_end(); ++index) {
+      if (!table->InUse(index) || table->extra(index).id != id) continue;
+      const Record& record = table->record(index);
+      if (record.deadline <= NowOf(record, server_now)) return std::nullopt;
+      return table->Copy(index);
+    }
+  }
+  return std::nullopt;
+}
+
+bool Slot::Scan(uint32_t* position, size_t places_max, Time server_now,
+                absl::FunctionRef<void(const ConnectionRef&)> visit) {
+  constexpr uint32_t kAhead = 8;
+  for (size_t i = 0; i < places_max; ++i, ++*position) {
+    if ((*position & kIpv6Handle) == 0 && *position >= ipv4_.index_end()) *position = kIpv6Handle;
+    const Table& table = TableOf(RecordHandle{*position});
+    const uint32_t index = IndexOf(*position);
+    if (index >= table.index_end()) return false;
+    table.PrefetchIndex(index + kAhead);
+    if (!table.InUse(index)) continue;
+    const Record& record = table.record(index);
+    if (record.deadline > NowOf(record, server_now)) visit(table.ref(index));
+  }
+  return true;
+}
+
+size_t Slot::memory_bytes() const {
+  size_t bytes = ipv4_.memory_bytes() + ipv6_.memory_bytes();
+  bytes += server_expiry_.entries() * sizeof(RecordHandle);
+  for (const auto& [zone, expiry] : packet_expiry_) {
+    bytes += expiry->entries() * sizeof(RecordHandle);
+  }
+  return bytes;
+}
+
+}  // namespace conntrack

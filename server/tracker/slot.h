@@ -1,0 +1,153 @@
+// A slot: the connections of one 256th of all address pairs, with their expiry
+// and their events, under one lock. Slots share nothing but the counters of
+// zones and the event budget.
+//
+// Lock order: a thread holds the lock of one slot at a time, except for
+// Tracker::UpdateZone, which takes all of them in order.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "server/tracker/events.h"
+#include "server/tracker/expiry.h"
+#include "server/tracker/mutex.h"
+#include "server/tracker/packet.h"
+#include "server/tracker/protocol.h"
+#include "server/tracker/table.h"
+#include "server/tracker/zone.h"
+
+namespace conntrack {
+
+// The zone of an index; never null for an index in a record.
+using ZoneOf = std::function<Zone&(ZoneIndex)>;
+
+// A packet on its way to a slot: what is the same for all packets of a batch.
+struct TrackContext {
+  Zone* zone;
+  // The zone's clock for this packet.
+  Time now;
+  uint16_t sensor;
+};
+
+class Slot {
+ public:
+  struct Options {
+    uint32_t number = 0;
+    uint32_t slot_count = 1;
+    // Start of the id counter: microseconds since the Unix epoch.
+    uint64_t first_id = 1;
+  };
+
+  Slot(const Options& options, ZoneOf zone_of, EventBudget* budget);
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+  Mutex& mutex() ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
+
+  // Starts to load what Track will read. For a batch: all buckets, then all
+  // records, then Track.
+  void PrefetchBucket(Family family, uint64_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    TableOf(family).PrefetchBucket(hash);
+  }
+  void PrefetchRecord(Family family, uint64_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    TableOf(family).PrefetchRecord(hash);
+  }
+
+  // Tracks one packet that belongs to a connection with this key, or begins
+  // one. Expires first what is due on the zone's clock.
+  Verdict Track(const Packet& packet, const DirectedKey& key, uint64_t hash,
+                const TrackContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Tracks an ICMP error whose quote has this key.
+  Verdict TrackError(const Packet& packet, const DirectedKey& quoted, uint64_t hash,
+                     const TrackContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Expires what is due: on the server's clock by `server_now`, on packet clocks
+  // by their own. At most `limit` connections; returns how many.
+  size_t Expire(Time server_now, size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // The connection with this key, or this id.
+  std::optional<StoredConnection> Find(const Key& key, uint64_t hash, Time server_now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<StoredConnection> FindId(uint64_t id, Time server_now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Visits connections from `*position` on, `places_max` places at most, and
+  // moves `*position` behind them; 0 is the first. False at the end. A
+  // connection keeps its place for life.
+  bool Scan(uint32_t* position, size_t places_max, Time server_now,
+            absl::FunctionRef<void(const ConnectionRef&)> visit)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const EventLog& events() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return events_; }
+  // The id that the next new connection will exceed or equal.
+  uint64_t next_id() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return next_id_; }
+  size_t size() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ipv4_.size() + ipv6_.size(); }
+  size_t memory_bytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+ private:
+  // The expiry's view of this slot's records.
+  class ExpiryRecords : public Expiry::Records {
+   public:
+    explicit ExpiryRecords(Slot* slot) : slot_(slot) {}
+    Time* Armed(RecordHandle handle) override;
+    Time Deadline(RecordHandle handle) const override;
+
+   private:
+    Slot* const slot_;
+  };
+
+  struct Change {
+    EventType type;
+    EventCause cause;
+    uint8_t changes = 0;
+    Time time;
+    Time now;
+    const Packet* packet = nullptr;
+  };
+
+  static constexpr uint32_t kIpv6Handle = 1u << 31;
+  static uint32_t IndexOf(RecordHandle handle) { return handle & ~kIpv6Handle; }
+
+  Table& TableOf(Family family) { return family == Family::kIpv4 ? ipv4_ : ipv6_; }
+  Table& TableOf(RecordHandle handle) { return (handle & kIpv6Handle) != 0 ? ipv6_ : ipv4_; }
+  Record& RecordOf(RecordHandle handle) { return TableOf(handle).record(IndexOf(handle)); }
+  Extra& ExtraOf(RecordHandle handle) { return TableOf(handle).extra(IndexOf(handle)); }
+  Expiry& ExpiryOf(const Zone& zone);
+  Time NowOf(const Record& record, Time server_now);
+
+  void ExpireDue(Expiry* expiry, Time now, size_t limit, size_t* expired)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Verdict Create(const Packet& packet, const DirectedKey& key, uint64_t hash,
+                 const TrackContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes a place in the zone's limit, by eviction if need be.
+  bool TakePlace(const DirectedKey& key, uint64_t hash, const TrackContext& context)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  RecordHandle FindVictim(const DirectedKey& key, uint64_t hash);
+  Verdict Update(RecordHandle handle, Direction direction, const Packet& packet,
+                 const TrackContext& context, bool* reopen) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static ProtocolResult RunProtocol(Record* record, Direction direction, const Packet& packet,
+                                    const TrackContext& context);
+  void SetDeadline(RecordHandle handle, Time now, Duration timeout, const Zone& zone);
+  void Destroy(RecordHandle handle, const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Emit(RecordHandle handle, const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Options options_;
+  const ZoneOf zone_of_;
+  Mutex mutex_;
+  uint64_t next_id_;
+  Table ipv4_;
+  Table ipv6_;
+  EventLog events_;
+  ExpiryRecords expiry_records_;
+  Expiry server_expiry_;
+  // One for each packet clock that has connections here.
+  absl::flat_hash_map<ZoneIndex, std::unique_ptr<Expiry>> packet_expiry_;
+};
+
+}  // namespace conntrack

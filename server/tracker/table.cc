@@ -1,0 +1,232 @@
+#include "server/tracker/table.h"
+
+#include <emmintrin.h>
+
+#include <bit>
+#include <utility>
+
+#include "server/tracker/check.h"
+
+namespace conntrack {
+namespace {
+
+// Bits of the places among the first 12 whose tag equals `tag`.
+uint32_t MatchTags(const uint8_t* tags, uint8_t tag) {
+  const __m128i line = _mm_load_si128(reinterpret_cast<const __m128i*>(tags));
+  const __m128i wanted = _mm_set1_epi8(static_cast<char>(tag));
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(line, wanted))) & 0xFFFu;
+}
+
+constexpr uint16_t kNoFree = UINT16_MAX;
+
+}  // namespace
+
+Table::Table(Family family) : family_(family) {}
+Table::~Table() = default;
+
+size_t Table::memory_bytes() const {
+  const size_t chunks = chunks_.size() - absent_chunks_.size();
+  const size_t chunk_bytes =
+      sizeof(Chunk) + (family_ == Family::kIpv6 ? sizeof(ChunkAddresses) : 0);
+  return buckets_.capacity() * sizeof(Bucket) + chunks * chunk_bytes;
+}
+
+ConnectionRef Table::ref(uint32_t index) const {
+  const uint32_t chunk = index / kChunkRecords;
+  const AddressPair* addresses =
+      family_ == Family::kIpv6 ? &addresses_[chunk]->pairs[Place(index)] : nullptr;
+  return ConnectionRef(&chunks_[chunk]->records[Place(index)],
+                       &chunks_[chunk]->extras[Place(index)], addresses);
+}
+
+StoredConnection Table::Copy(uint32_t index) const {
+  const Chunk& chunk = *chunks_[index / kChunkRecords];
+  StoredConnection copy{chunk.records[Place(index)], chunk.extras[Place(index)], {}};
+  if (family_ == Family::kIpv6) {
+    copy.addresses = addresses_[index / kChunkRecords]->pairs[Place(index)];
+  }
+  return copy;
+}
+
+void Table::PrefetchRecord(uint64_t hash) const {
+  if (buckets_.empty()) return;
+  const Bucket& bucket = buckets_[BucketOf(hash)];
+  uint32_t match = MatchTags(bucket.tag.data(), TagOf(static_cast<uint32_t>(hash)));
+  for (; match != 0; match &= match - 1) {
+    PrefetchIndex(bucket.index[static_cast<size_t>(std::countr_zero(match))]);
+  }
+}
+
+void Table::PrefetchIndex(uint32_t index) const {
+  const uint32_t chunk = index / kChunkRecords;
+  if (chunk >= chunks_.size() || chunks_[chunk] == nullptr) return;
+  const char* record = reinterpret_cast<const char*>(&chunks_[chunk]->records[Place(index)]);
+  Prefetch(record);
+  Prefetch(record + 64);
+  if (family_ == Family::kIpv6) Prefetch(&addresses_[chunk]->pairs[Place(index)]);
+}
+
+bool Table::Matches(uint32_t index, const Key& key) const {
+  const Record& entry = record(index);
+  if (entry.ports != key.ports || entry.zone != key.zone || entry.protocol != key.protocol) {
+    return false;
+  }
+  if (family_ == Family::kIpv4) {
+    return entry.address[0] == static_cast<uint32_t>(key.first.low) &&
+           entry.address[1] == static_cast<uint32_t>(key.second.low);
+  }
+  const AddressPair& pair = addresses_[index / kChunkRecords]->pairs[Place(index)];
+  return pair.first == key.first && pair.second == key.second;
+}
+
+uint32_t Table::Find(const Key& key, uint64_t hash) const {
+  if (size_ == 0) return kNone;
+  const auto low = static_cast<uint32_t>(hash);
+  const uint8_t tag = TagOf(low);
+  size_t position = BucketOf(hash);
+  for (size_t probe = 0; probe < buckets_.size(); ++probe) {
+    const Bucket& bucket = buckets_[position];
+    uint32_t match = MatchTags(bucket.tag.data(), tag);
+    for (; match != 0; match &= match - 1) {
+      const uint32_t index = bucket.index[static_cast<size_t>(std::countr_zero(match))];
+      if (Matches(index, key)) return index;
+    }
+    if (bucket.overflow == 0) return kNone;
+    position = (position + StrideOf(low)) & (buckets_.size() - 1);
+  }
+  return kNone;
+}
+
+uint32_t Table::Insert(const Key& key, uint64_t hash) {
+  if (size_ + 1 > buckets_.size() * kEntriesHigh) {
+    Rehash(buckets_.empty() ? 1 : buckets_.size() * 2);
+  }
+  const uint32_t index = AllocateRecord();
+  Record& entry = record(index);
+  entry = Record{};
+  entry.in_use = 1;
+  entry.ports = key.ports;
+  entry.zone = key.zone;
+  entry.protocol = key.protocol;
+  entry.hash = static_cast<uint32_t>(hash);
+  if (family_ == Family::kIpv4) {
+    entry.address = {static_cast<uint32_t>(key.first.low), static_cast<uint32_t>(key.second.low)};
+  } else {
+    entry.ipv6 = 1;
+    addresses_[index / kChunkRecords]->pairs[Place(index)] = {key.first, key.second};
+  }
+  extra(index) = Extra{};
+  PutInBuckets(index, entry.hash);
+  ++size_;
+  return index;
+}
+
+void Table::Erase(uint32_t index) {
+  Record& entry = record(index);
+  CT_CHECK(entry.in_use);
+  RemoveFromBuckets(index, entry.hash);
+  entry.in_use = 0;
+  FreeRecord(index);
+  --size_;
+  if (size_ == 0) {
+    std::vector<Bucket>().swap(buckets_);
+  } else if (size_ < buckets_.size() * kEntriesLow && buckets_.size() > 1) {
+    Rehash(buckets_.size() / 2);
+  }
+}
+
+void Table::PutInBuckets(uint32_t index, uint32_t hash) {
+  size_t position = BucketOf(hash);
+  while (true) {
+    Bucket& bucket = buckets_[position];
+    const uint32_t empty = MatchTags(bucket.tag.data(), 0);
+    if (empty != 0) {
+      const auto place = static_cast<size_t>(std::countr_zero(empty));
+      bucket.tag[place] = TagOf(hash);
+      bucket.index[place] = index;
+      return;
+    }
+    ++bucket.overflow;
+    position = (position + StrideOf(hash)) & (buckets_.size() - 1);
+  }
+}
+
+void Table::RemoveFromBuckets(uint32_t index, uint32_t hash) {
+  size_t position = BucketOf(hash);
+  for (size_t probe = 0; probe < buckets_.size(); ++probe) {
+    Bucket& bucket = buckets_[position];
+    uint32_t match = MatchTags(bucket.tag.data(), TagOf(hash));
+    for (; match != 0; match &= match - 1) {
+      const auto place = static_cast<size_t>(std::countr_zero(match));
+      if (bucket.index[place] != index) continue;
+      bucket.tag[place] = 0;
+      return;
+    }
+    // It stands further on, and this bucket counted it when it did not fit.
+    --bucket.overflow;
+    position = (position + StrideOf(hash)) & (buckets_.size() - 1);
+  }
+  CT_CHECK(false);
+}
+
+void Table::Rehash(size_t bucket_count) {
+  std::vector<Bucket> old(bucket_count);
+  old.swap(buckets_);
+  for (const Bucket& bucket : old) {
+    for (size_t place = 0; place < kBucketEntries; ++place) {
+      if (bucket.tag[place] == 0) continue;
+      PutInBuckets(bucket.index[place], record(bucket.index[place]).hash);
+    }
+  }
+}
+
+uint32_t Table::AllocateRecord() {
+  while (!open_chunks_.empty()) {
+    const uint32_t number = open_chunks_.back();
+    Chunk* chunk = chunks_[number].get();
+    if (chunk == nullptr || chunk->first_free == kNoFree) {
+      open_chunks_.pop_back();
+      continue;
+    }
+    const uint16_t place = chunk->first_free;
+    chunk->first_free = chunk->next_free[place];
+    ++chunk->used;
+    return number * kChunkRecords + place;
+  }
+  uint32_t number = static_cast<uint32_t>(chunks_.size());
+  if (absent_chunks_.empty()) {
+    chunks_.emplace_back();
+    if (family_ == Family::kIpv6) addresses_.emplace_back();
+  } else {
+    number = absent_chunks_.back();
+    absent_chunks_.pop_back();
+  }
+  chunks_[number] = std::make_unique<Chunk>();
+  if (family_ == Family::kIpv6) addresses_[number] = std::make_unique<ChunkAddresses>();
+  Chunk& chunk = *chunks_[number];
+  for (uint16_t place = 0; place < kChunkRecords; ++place) {
+    const auto next = static_cast<uint16_t>(place + 1);
+    chunk.next_free[place] = next < kChunkRecords ? next : kNoFree;
+  }
+  chunk.first_free = chunk.next_free[0];
+  chunk.used = 1;
+  open_chunks_.push_back(number);
+  return number * kChunkRecords;
+}
+
+void Table::FreeRecord(uint32_t index) {
+  const uint32_t number = index / kChunkRecords;
+  Chunk& chunk = *chunks_[number];
+  const bool was_full = chunk.first_free == kNoFree;
+  chunk.next_free[Place(index)] = chunk.first_free;
+  chunk.first_free = static_cast<uint16_t>(Place(index));
+  if (--chunk.used == 0) {
+    chunks_[number].reset();
+    if (family_ == Family::kIpv6) addresses_[number].reset();
+    absent_chunks_.push_back(number);
+  } else if (was_full) {
+    open_chunks_.push_back(number);
+  }
+}
+
+}  // namespace conntrack

@@ -1,0 +1,147 @@
+// Table holds the connections of one slot and one family: buckets of tags and
+// indexes, and a slab of records.
+//
+// A bucket is one cache line of 12 one-byte tags and 12 indexes, so that a
+// lookup reads one line of buckets and, but for one tag collision in some 250
+// entries, only the record it wants. Buckets probe by a stride taken from the
+// hash; an overflow count tells a lookup where to stop. Records lie in chunks
+// of 256 that never move, so an index stays valid until its record is erased;
+// an empty chunk gives its memory back.
+//
+// Not thread-safe: owned by a slot and guarded by its lock. Find, Insert and
+// Erase are constant time, but an Insert that doubles the buckets and an Erase
+// that halves them cost time proportional to the number of connections.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "server/tracker/connection.h"
+#include "server/tracker/prefetch.h"
+#include "server/tracker/tuple.h"
+
+namespace conntrack {
+
+class Table {
+ public:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr uint32_t kChunkRecords = 256;
+
+  explicit Table(Family family);
+  ~Table();
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  size_t size() const { return size_; }
+  // Bytes of buckets and chunks.
+  size_t memory_bytes() const;
+
+  // Starts to load the bucket that Find will read first.
+  void PrefetchBucket(uint64_t hash) const {
+    if (!buckets_.empty()) Prefetch(&buckets_[BucketOf(hash)]);
+  }
+  // Starts to load the records that Find will compare first.
+  void PrefetchRecord(uint64_t hash) const;
+
+  // The index of the record with this key, or kNone.
+  uint32_t Find(const Key& key, uint64_t hash) const;
+
+  // Adds a record with this key and returns its index. Everything but key,
+  // hash and `in_use` is as default-constructed.
+  //
+  // REQUIRES: Find(key, hash) == kNone.
+  uint32_t Insert(const Key& key, uint64_t hash);
+
+  // Removes a record. REQUIRES: the index is of a record in use.
+  void Erase(uint32_t index);
+
+  Record& record(uint32_t index) { return chunks_[index / kChunkRecords]->records[Place(index)]; }
+  const Record& record(uint32_t index) const {
+    return chunks_[index / kChunkRecords]->records[Place(index)];
+  }
+  Extra& extra(uint32_t index) { return chunks_[index / kChunkRecords]->extras[Place(index)]; }
+  ConnectionRef ref(uint32_t index) const;
+  StoredConnection Copy(uint32_t index) const;
+
+  // Indexes run from 0 to index_end() - 1, with gaps.
+  uint32_t index_end() const { return static_cast<uint32_t>(chunks_.size() * kChunkRecords); }
+  // Starts to load the first lines of a record that may not exist.
+  void PrefetchIndex(uint32_t index) const;
+  // True when the index is of a record in use.
+  bool InUse(uint32_t index) const {
+    return index < index_end() && chunks_[index / kChunkRecords] != nullptr &&
+           record(index).in_use != 0;
+  }
+
+  // Calls visit(index) for up to `records_max` records that share the bucket of
+  // `hash` or follow it, until it returns true; returns that index, or kNone.
+  template <typename Visit>
+  uint32_t FindNear(uint64_t hash, size_t buckets_max, Visit visit) const {
+    for (size_t i = 0; i < buckets_max && i < buckets_.size(); ++i) {
+      const Bucket& bucket = buckets_[(BucketOf(hash) + i) & (buckets_.size() - 1)];
+      for (size_t place = 0; place < kBucketEntries; ++place) {
+        if (bucket.tag[place] != 0 && visit(bucket.index[place])) return bucket.index[place];
+      }
+    }
+    return kNone;
+  }
+
+ private:
+  static constexpr size_t kBucketEntries = 12;
+  // Grow above 10 entries a bucket on average, shrink below 2.
+  static constexpr size_t kEntriesHigh = 10;
+  static constexpr size_t kEntriesLow = 2;
+
+  struct alignas(64) Bucket {
+    std::array<uint8_t, kBucketEntries> tag = {};  // 0: empty.
+    // Entries that wanted this bucket and stand in a later one.
+    uint32_t overflow = 0;
+    std::array<uint32_t, kBucketEntries> index = {};
+  };
+  static_assert(sizeof(Bucket) == 64);
+
+  struct alignas(64) Chunk {
+    std::array<Record, kChunkRecords> records;
+    std::array<Extra, kChunkRecords> extras;
+    std::array<uint16_t, kChunkRecords> next_free;
+    uint16_t first_free = 0;
+    uint16_t used = 0;
+  };
+  struct ChunkAddresses {
+    std::array<AddressPair, kChunkRecords> pairs;
+  };
+
+  static uint32_t Place(uint32_t index) { return index % kChunkRecords; }
+  static uint8_t TagOf(uint32_t hash) {
+    const auto tag = static_cast<uint8_t>(hash >> 24);
+    return tag == 0 ? 1 : tag;
+  }
+  // Odd, so that the probe visits every bucket.
+  static size_t StrideOf(uint32_t hash) { return (hash >> 23) | 1; }
+  size_t BucketOf(uint64_t hash) const {
+    return static_cast<uint32_t>(hash) & (buckets_.size() - 1);
+  }
+
+  bool Matches(uint32_t index, const Key& key) const;
+  uint32_t AllocateRecord();
+  void FreeRecord(uint32_t index);
+  void PutInBuckets(uint32_t index, uint32_t hash);
+  void RemoveFromBuckets(uint32_t index, uint32_t hash);
+  void Rehash(size_t bucket_count);
+
+  const Family family_;
+  size_t size_ = 0;
+  std::vector<Bucket> buckets_;
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  // Parallel to chunks_ for IPv6; empty for IPv4.
+  std::vector<std::unique_ptr<ChunkAddresses>> addresses_;
+  // Chunks that have a free record; may name chunks that were given back.
+  std::vector<uint32_t> open_chunks_;
+  // Places of chunks_ without a chunk.
+  std::vector<uint32_t> absent_chunks_;
+};
+
+}  // namespace conntrack

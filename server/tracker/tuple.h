@@ -1,0 +1,63 @@
+// Keys: how both directions of a connection come to one entry, and in which
+// slot it lives.
+//
+// A key holds the two ends in canonical order, so a packet and its answer make
+// the same key; `from_first` says which end sent the packet. For ICMP queries
+// the first end is the one that asked, because the same id asked from the other
+// side is another connection.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "server/tracker/packet.h"
+
+namespace conntrack {
+
+// Index of a zone in its tracker: dense, given in the order zones are made.
+using ZoneIndex = uint16_t;
+
+struct Key {
+  Address first;
+  Address second;
+  // The first end's port in the high half; ICMP: type, code and id of the query.
+  uint32_t ports = 0;
+  ZoneIndex zone = 0;
+  uint8_t protocol = 0;
+  Family family = Family::kIpv4;
+
+  friend bool operator==(const Key&, const Key&) = default;
+};
+
+// A key, and which way the packet went.
+struct DirectedKey {
+  Key key;
+  bool from_first = true;
+};
+
+// True for protocols whose connections are told apart by ports.
+bool HasPorts(uint8_t protocol);
+
+// The ICMP (or ICMPv6) type that answers `type`, or asks for it. Nullopt when
+// the type is neither query nor answer.
+std::optional<uint8_t> InverseIcmpType(Family family, uint8_t type);
+// True when `type` asks a question: its packets can start a connection.
+bool IsIcmpQuery(Family family, uint8_t type);
+
+// The key of a packet with these addresses. Nullopt when it can belong to no
+// connection: an ICMP type that is neither query nor answer.
+std::optional<DirectedKey> MakeKey(ZoneIndex zone, Family family, uint8_t protocol,
+                                   const Address& source, const Address& destination,
+                                   uint32_t ports);
+
+// The deployment's slot hash: XXH3-64 with `seed` over the zone number (4 bytes,
+// little-endian), the family (one byte, 4 or 6) and both addresses in network
+// byte order, the lower first. proto/slot_hash_vectors.json holds test vectors.
+// The slot is the low bits.
+uint64_t SlotHash(uint64_t seed, uint32_t zone, Family family, const Address& a, const Address& b);
+
+// The hash inside a slot's table: keyed by a secret of the process, so that
+// nobody outside can aim at one bucket. The full key is always compared.
+uint64_t TableHash(uint64_t secret, const Key& key);
+
+}  // namespace conntrack

@@ -1,0 +1,20 @@
+// UDP as Netfilter tracks it: a connection is a stream, and assured, once it has
+// traffic both ways more than 2 s after it began. Pure functions.
+#pragma once
+
+#include "server/tracker/connection.h"
+#include "server/tracker/protocol.h"
+#include "server/tracker/settings.h"
+
+namespace conntrack {
+
+inline UdpConnection BeginUdp(Time now) {
+  return UdpConnection::StreamAfter(now + std::chrono::seconds(2));
+}
+
+// Moves the connection on by one packet. `seen_reply` and `assured` are as
+// before the packet.
+ProtocolResult UpdateUdp(const UdpConnection& udp, bool seen_reply, bool assured, Time now,
+                         const ZoneSettings& settings);
+
+}  // namespace conntrack
