@@ -9,11 +9,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "server/tracker/mutex.h"
 #include "server/tracker/time.h"
 #include "server/tracker/tuple.h"
@@ -34,6 +36,7 @@ struct Sensor {
   std::atomic<uint64_t> filtered_packets{0};
   std::atomic<uint64_t> kernel_dropped_packets{0};
   std::atomic<uint64_t> buffer_dropped_packets{0};
+  std::atomic<uint64_t> session_applied_batches{0};
   std::atomic<uint64_t> session_applied_packets{0};
   std::atomic<uint64_t> session_duplicate_packets{0};
   std::atomic<uint64_t> session_rejected_packets{0};
@@ -61,7 +64,7 @@ struct SensorSession {
 class SensorRegistry {
  public:
   // REQUIRES: sensors_max is between 1 and 65,535.
-  explicit SensorRegistry(size_t sensors_max) : sensors_max_(sensors_max) {}
+  explicit SensorRegistry(size_t sensors_max);
 
   // Gives a stream the session; it must call Close. A session that is known
   // goes on where it was; another one of the same sensor begins anew.
@@ -80,9 +83,10 @@ class SensorRegistry {
   };
   std::vector<Row> List() const;
 
-  // The sensor of an index; null when there is none.
+  // The sensor of an index; null when there is none. Takes no lock.
   const Sensor* Find(uint16_t index) const;
-  const Sensor* FindId(const std::string& sensor_id) const;
+  // The index of a sensor; nullopt when it was never seen.
+  std::optional<uint16_t> IndexOf(absl::string_view sensor_id) const;
 
  private:
   struct Entry {
@@ -94,6 +98,7 @@ class SensorRegistry {
   mutable Mutex mutex_;
   std::vector<Entry> entries_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, uint16_t> index_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<std::atomic<Sensor*>[]> by_index_;
 };
 
 }  // namespace conntrack

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "server/tracker/connection.h"
+#include "server/tracker/prefetch.h"
 #include "server/tracker/tuple.h"
 
 namespace conntrack {
@@ -35,12 +36,12 @@ class Table {
   Table& operator=(const Table&) = delete;
 
   size_t size() const { return size_; }
-  // Bytes of buckets and chunks.
+  // Bytes of buckets, chunks and the lists of chunks.
   size_t memory_bytes() const;
 
   // Starts to load the bucket that Find will read first.
   void PrefetchBucket(uint64_t hash) const {
-    if (!buckets_.empty()) __builtin_prefetch(&buckets_[BucketOf(hash)]);
+    if (!buckets_.empty()) Prefetch(&buckets_[BucketOf(hash)]);
   }
   // Starts to load the records that Find will compare first.
   void PrefetchRecord(uint64_t hash) const;
@@ -137,7 +138,9 @@ class Table {
   std::vector<std::unique_ptr<Chunk>> chunks_;
   // Parallel to chunks_ for IPv6; empty for IPv4.
   std::vector<std::unique_ptr<ChunkAddresses>> addresses_;
-  // Chunks that have a free record; may name chunks that were given back.
+  // Chunks that have a free record, each once, and chunks that were given back.
+  // The latter are gone before a chunk is made, because one is made only when
+  // this is empty.
   std::vector<uint32_t> open_chunks_;
   // Places of chunks_ without a chunk.
   std::vector<uint32_t> absent_chunks_;

@@ -277,10 +277,12 @@ SlotEvents Tracker::ReadEvents(uint32_t number, uint64_t sequence) {
   return events;
 }
 
-uint64_t Tracker::NextId(uint32_t number) {
+SlotMark Tracker::Mark(uint32_t number) {
   Slot& slot = *slots_[number];
   const MutexLock lock(&slot.mutex());
-  return slot.next_id() * options_.slot_count + number;
+  const EventLog& log = slot.events();
+  return {log.last_sequence(), log.first_retained(),
+          slot.next_id() * options_.slot_count + number};
 }
 
 uint64_t Tracker::connections() const {

@@ -89,6 +89,13 @@ struct SlotEvents {
   EventRange range;
 };
 
+// Where a slot stands.
+struct SlotMark {
+  uint64_t sequence = 0;
+  uint64_t first_retained = 1;
+  uint64_t next_id = 0;
+};
+
 class Tracker {
  public:
   // REQUIRES: options.Validate() is OK.
@@ -147,8 +154,16 @@ class Tracker {
   uint64_t LastSequence(uint32_t slot) const {
     return published_[slot].sequence.load(std::memory_order_acquire);
   }
-  // The id below which every connection of the slot lies that exists now.
-  uint64_t NextId(uint32_t slot);
+  // Where a slot stands: every connection that exists now has an id below
+  // `next_id`, and `sequence` was its last event.
+  SlotMark Mark(uint32_t slot);
+
+  // What the clock of a zone says.
+  Time NowOf(ZoneIndex index, Time server_now) const {
+    const Zone& zone = *zones_[index];
+    return zone.clock == ZoneClock::kServer ? server_now
+                                            : zone.now.load(std::memory_order_relaxed);
+  }
 
   // Counts over all zones.
   uint64_t connections() const;

@@ -56,18 +56,18 @@ struct IngestOptions {
 // What became of the packets given to Send. For every session
 //   sent = acknowledged + rejected + dropped + pending.
 struct IngestCounts {
-  uint64_t sent_batches = 0;           // Given to Send.
+  uint64_t sent_batches = 0;  // Given to Send.
   uint64_t sent_packets = 0;
-  uint64_t acknowledged_batches = 0;   // Applied by the server.
+  uint64_t acknowledged_batches = 0;  // Applied by the server.
   uint64_t acknowledged_packets = 0;
-  uint64_t rejected_batches = 0;       // Refused by the server as malformed.
+  uint64_t rejected_batches = 0;  // Refused by the server as malformed.
   uint64_t rejected_packets = 0;
-  uint64_t dropped_batches = 0;        // The buffer was full.
+  uint64_t dropped_batches = 0;  // The buffer was full.
   uint64_t dropped_packets = 0;
-  uint64_t pending_batches = 0;        // Neither yet.
+  uint64_t pending_batches = 0;  // Neither yet.
   uint64_t pending_packets = 0;
-  uint64_t resent_batches = 0;         // Written more than once.
-  uint64_t connects = 0;               // Welcomes received.
+  uint64_t resent_batches = 0;  // Written more than once.
+  uint64_t connects = 0;        // Welcomes received.
 };
 
 // One batch the server refused.
@@ -94,15 +94,23 @@ class IngestSession {
   virtual v1::Welcome welcome() const = 0;
 
   // Hands over one batch. A batch must respect the limits of the welcome.
+  //
+  // OK also when the batch was dropped because the buffer was full; counts()
+  // tells. A batch whose Send fails stays the caller's and is not counted:
+  // InvalidArgument when it is larger than the server's messages or the whole
+  // buffer may be, FailedPrecondition after Finish, else why the session failed.
   virtual absl::Status Send(v1::PacketBatch batch) = 0;
 
-  // Tells the server the time and the sensor's side of the loss ledger. Best
-  // effort: forgotten when there is no connection.
+  // Tells the server the time and the sensor's side of the loss ledger, after
+  // all batches sent so far. Best effort: without a connection only the latest
+  // is kept. It is repeated after each reconnect, so that a server that was
+  // restarted learns the counts as well.
   virtual void Heartbeat(const v1::Heartbeat& heartbeat) = 0;
 
   // Waits until everything sent is acknowledged or rejected, then ends the
   // stream. DeadlineExceeded when that takes longer than `timeout`: what is
-  // pending then stays so in counts().
+  // pending then stays so in counts(). A session whose batches are all dealt
+  // with is OK even when the stream did not end well.
   virtual absl::Status Finish(std::chrono::milliseconds timeout) = 0;
 
   virtual IngestCounts counts() const = 0;

@@ -1,0 +1,40 @@
+// conntrackctl drain: ends the server as SIGTERM does.
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/duration.h"
+#include "client/cli/format_json.h"
+#include "client/cli/verbs.h"
+#include "conntrack/v1/admin_service.grpc.pb.h"
+
+namespace conntrack::cli {
+namespace {
+
+absl::Status Drain(Invocation& invocation) {
+  v1::DrainResponse response;
+  const absl::Status status = invocation.Call<v1::AdminService>(&v1::AdminService::Stub::Drain,
+                                                                v1::DrainRequest(), &response);
+  if (!status.ok()) return status;
+  switch (invocation.format()) {
+    case Format::kJson:
+      invocation.output().Write(JsonText(response));
+      break;
+    case Format::kJsonLines:
+      invocation.output().Write(JsonLine(response) + "\n");
+      break;
+    default:
+      invocation.output().Write(absl::StrCat(invocation.server(), " drains; it exits within ",
+                                             DurationText(response.grace()), "\n"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddDrainVerb(CLI::App& app, Invocation& invocation) {
+  invocation.AddVerb(app, "drain", "End the server: it tells its clients, waits, and exits",
+                     [&invocation] { return Drain(invocation); });
+}
+
+}  // namespace conntrack::cli

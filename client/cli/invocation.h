@@ -1,0 +1,86 @@
+// One run of conntrackctl: the options that all verbs share, the verb that was
+// chosen, and how it speaks to the server and the user.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <CLI/App.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/cli/output.h"
+#include "conntrack/channel.h"
+#include "conntrack/status.h"
+
+namespace conntrack::cli {
+
+// What the process returns.
+enum ExitCode {
+  kExitOk = 0,
+  kExitFailed = 1,    // The server or the network.
+  kExitUsage = 2,     // An option, or what the server says of an argument.
+  kExitNotFound = 3,  // No such connection or zone.
+};
+
+enum class Format { kTable, kConntrack, kExtended, kJson, kJsonLines };
+
+class Invocation {
+ public:
+  explicit Invocation(int output_descriptor) : output_(output_descriptor) {}
+
+  // Adds the options that all verbs share.
+  void AddOptions(CLI::App& app);
+
+  // Adds a verb. `run` is called after parsing when it was the one chosen.
+  CLI::App* AddVerb(CLI::App& app, const std::string& name, const std::string& description,
+                    std::function<absl::Status()> run);
+
+  // Runs the chosen verb, flushes the output and complains on standard error.
+  int Run();
+
+  Output& output() { return output_; }
+  Format format() const { return format_; }
+  std::chrono::milliseconds timeout() const { return timeout_; }
+  const std::string& server() const { return channel_options_.server; }
+
+  // The channel, opened at the first call.
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();
+
+  // One call of a service's method, with the time limit.
+  //
+  //   v1::GetStatsResponse response;
+  //   Call<v1::AdminService>(&v1::AdminService::Stub::GetStats, request, &response)
+  template <typename Service, typename Method, typename Request, typename Response>
+  absl::Status Call(Method method, const Request& request, Response* response) {
+    auto channel = Channel();
+    if (!channel.ok()) return channel.status();
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout_);
+    const auto stub = Service::NewStub(*channel);
+    return client::FromGrpcStatus(((*stub).*method)(&context, request, response));
+  }
+
+  // One sentence for people, and the exit code.
+  std::string Sentence(const absl::Status& status) const;
+  static ExitCode CodeOf(const absl::Status& status);
+
+  // Says a sentence on standard error.
+  static void Say(const std::string& sentence);
+
+ private:
+  client::ChannelOptions channel_options_;
+  std::string timeout_text_ = "10s";
+  std::string format_text_ = "table";
+  std::chrono::milliseconds timeout_{10'000};
+  Format format_ = Format::kTable;
+  Output output_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::function<absl::Status()> verb_;
+};
+
+}  // namespace conntrack::cli

@@ -1,0 +1,70 @@
+#include "client/cli/names.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace conntrack::cli {
+namespace {
+
+// The name of an enum's value without its prefix; the number of an unknown one.
+std::string Stripped(const std::string& name, const char* prefix, int value) {
+  if (name.empty()) return absl::StrCat(value);
+  return std::string(absl::StripPrefix(name, prefix));
+}
+
+}  // namespace
+
+std::string ProtocolText(v1::Protocol protocol) {
+  // Number 0 is a protocol, though one without a connection in practice.
+  if (protocol == v1::PROTOCOL_UNSPECIFIED) return "0";
+  return absl::AsciiStrToLower(Stripped(v1::Protocol_Name(protocol), "PROTOCOL_", protocol));
+}
+
+absl::StatusOr<v1::Protocol> ParseProtocol(const std::string& text) {
+  v1::Protocol protocol = v1::PROTOCOL_UNSPECIFIED;
+  if (v1::Protocol_Parse(absl::StrCat("PROTOCOL_", absl::AsciiStrToUpper(text)), &protocol) &&
+      protocol != v1::PROTOCOL_UNSPECIFIED) {
+    return protocol;
+  }
+  int number = 0;
+  if (absl::SimpleAtoi(text, &number) && number >= 0 && number <= 255) {
+    return static_cast<v1::Protocol>(number);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("protocol \"", text,
+                   "\" is neither tcp, udp, icmp, icmpv6, udplite, sctp, dccp, gre, esp, ah nor "
+                   "a number of 0 to 255"));
+}
+
+std::string StateText(v1::TcpState state) {
+  if (state == v1::TCP_STATE_UNSPECIFIED) return "";
+  return Stripped(v1::TcpState_Name(state), "TCP_STATE_", state);
+}
+
+absl::StatusOr<v1::TcpState> ParseState(const std::string& text) {
+  v1::TcpState state = v1::TCP_STATE_UNSPECIFIED;
+  if (v1::TcpState_Parse(absl::StrCat("TCP_STATE_", absl::AsciiStrToUpper(text)), &state) &&
+      state != v1::TCP_STATE_UNSPECIFIED) {
+    return state;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("state \"", text,
+                   "\" is none of SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, "
+                   "TIME_WAIT, CLOSE, SYN_SENT2"));
+}
+
+std::string ClockText(v1::Clock clock) {
+  return absl::AsciiStrToLower(Stripped(v1::Clock_Name(clock), "CLOCK_", clock));
+}
+
+std::string ReasonText(v1::InvalidReason reason) {
+  return absl::AsciiStrToLower(Stripped(v1::InvalidReason_Name(reason), "INVALID_REASON_", reason));
+}
+
+std::string EventTypeText(v1::EventType type) {
+  return Stripped(v1::EventType_Name(type), "EVENT_TYPE_", type);
+}
+
+}  // namespace conntrack::cli

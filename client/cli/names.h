@@ -1,0 +1,34 @@
+// The names that people type and read, for the enums of the API.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "conntrack/v1/admin_service.pb.h"
+#include "conntrack/v1/types.pb.h"
+#include "conntrack/v1/watch_service.pb.h"
+
+namespace conntrack::cli {
+
+// "tcp", "icmpv6"…; the number when it has no name here.
+std::string ProtocolText(v1::Protocol protocol);
+
+// A name in any case, or a number of 0 to 255.
+absl::StatusOr<v1::Protocol> ParseProtocol(const std::string& text);
+
+// "SYN_SENT"…; empty when it is not TCP.
+std::string StateText(v1::TcpState state);
+
+// A name in any case.
+absl::StatusOr<v1::TcpState> ParseState(const std::string& text);
+
+// "server" or "packet".
+std::string ClockText(v1::Clock clock);
+
+// In small letters without the prefix: "tcp_flags".
+std::string ReasonText(v1::InvalidReason reason);
+
+// "NEW", "UPDATE", "DESTROY", "LEFT".
+std::string EventTypeText(v1::EventType type);
+
+}  // namespace conntrack::cli

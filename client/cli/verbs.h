@@ -1,0 +1,21 @@
+// The verbs of conntrackctl, one file each. Every function adds its verb to
+// `app`; both arguments must outlive the run.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include "client/cli/invocation.h"
+
+namespace conntrack::cli {
+
+void AddListVerb(CLI::App& app, Invocation& invocation);
+void AddGetVerb(CLI::App& app, Invocation& invocation);
+void AddCountVerb(CLI::App& app, Invocation& invocation);
+void AddWatchVerb(CLI::App& app, Invocation& invocation);
+void AddStatsVerb(CLI::App& app, Invocation& invocation);
+void AddSensorsVerb(CLI::App& app, Invocation& invocation);
+void AddZonesVerb(CLI::App& app, Invocation& invocation);
+void AddDrainVerb(CLI::App& app, Invocation& invocation);
+void AddVersionVerb(CLI::App& app, Invocation& invocation);
+
+}  // namespace conntrack::cli

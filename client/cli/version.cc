@@ -1,0 +1,16 @@
+// conntrackctl version: what this program is; it asks no server.
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "client/cli/verbs.h"
+
+namespace conntrack::cli {
+
+void AddVersionVerb(CLI::App& app, Invocation& invocation) {
+  invocation.AddVerb(app, "version", "Show the version of this program", [&invocation] {
+    invocation.output().Write("conntrackctl " CONNTRACK_VERSION "\n");
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace conntrack::cli

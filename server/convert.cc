@@ -1,0 +1,316 @@
+#include "server/convert.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace conntrack {
+namespace {
+
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
+
+bool IsIcmp(Family family, uint8_t protocol) {
+  return protocol == (family == Family::kIpv4 ? kProtocolIcmp : kProtocolIcmpv6);
+}
+
+void TupleToWire(const ConnectionRef& connection, Direction direction, v1::Tuple* out) {
+  const Family family = connection.family();
+  out->set_source_address(FormatAddress(family, connection.source(direction)));
+  out->set_destination_address(FormatAddress(family, connection.destination(direction)));
+  const uint32_t ports = connection.ports(direction);
+  if (HasPorts(connection.protocol())) {
+    out->mutable_ports()->set_source(SourcePort(ports));
+    out->mutable_ports()->set_destination(DestinationPort(ports));
+  } else if (IsIcmp(family, connection.protocol())) {
+    v1::IcmpQuery* icmp = out->mutable_icmp();
+    icmp->set_type(IcmpType(ports));
+    icmp->set_code(IcmpCode(ports));
+    icmp->set_id(IcmpId(ports));
+  }
+}
+
+void CountersToWire(const Counters& counters, v1::Counters* out) {
+  out->set_packets(counters.packets);
+  out->set_bytes(counters.bytes);
+}
+
+void PeerToWire(const TcpPeer& peer, v1::TcpPeer* out) {
+  // The two high bits are the tracker's own.
+  constexpr uint8_t kVisible = 0x3F;
+  if ((peer.flags & tcp_peer_flag::kWindowScale) != 0) out->set_window_scale(peer.scale);
+  out->set_sack_permitted((peer.flags & tcp_peer_flag::kSackPermitted) != 0);
+  out->set_close_initiated((peer.flags & tcp_peer_flag::kCloseInitiated) != 0);
+  out->set_liberal((peer.flags & tcp_peer_flag::kLiberal) != 0);
+  out->set_data_unacknowledged((peer.flags & tcp_peer_flag::kDataUnacknowledged) != 0);
+  out->set_flags(peer.flags & kVisible);
+  out->set_end(peer.end);
+  out->set_max_end(peer.max_end);
+  out->set_max_window(peer.max_window);
+  if ((peer.flags & tcp_peer_flag::kMaxAckSet) != 0) out->set_max_acknowledgment(peer.max_ack);
+}
+
+struct TimeoutField {
+  const char* name;
+  Duration* timeout;
+  const google::protobuf::Duration* wire;
+};
+
+absl::Status ReadTimeout(const TimeoutField& field) {
+  const google::protobuf::Duration& wire = *field.wire;
+  // Far outside what Validate allows, but safe to multiply.
+  if (wire.seconds() < 0 || wire.seconds() > 1'000'000'000 || wire.nanos() < 0 ||
+      wire.nanos() >= kNanosPerSecond) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("settings.", field.name, " ", wire.seconds(), "s is out of range"));
+  }
+  *field.timeout = std::chrono::seconds(wire.seconds()) + Duration(wire.nanos());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint16_t> ReadPort(const char* name, uint32_t value) {
+  if (value > UINT16_MAX) {
+    return absl::InvalidArgumentError(absl::StrCat("tuple.", name, " ", value, " is above 65535"));
+  }
+  return static_cast<uint16_t>(value);
+}
+
+absl::StatusOr<uint32_t> ReadPorts(const v1::Tuple& tuple, const ParsedKey& key) {
+  if (HasPorts(key.protocol)) {
+    if (!tuple.has_ports()) return absl::InvalidArgumentError("tuple.ports is missing");
+    const absl::StatusOr<uint16_t> source = ReadPort("ports.source", tuple.ports().source());
+    if (!source.ok()) return source.status();
+    const absl::StatusOr<uint16_t> destination =
+        ReadPort("ports.destination", tuple.ports().destination());
+    if (!destination.ok()) return destination.status();
+    return PortsWord(*source, *destination);
+  }
+  if (!IsIcmp(key.family, key.protocol)) return 0;
+  if (!tuple.has_icmp()) return absl::InvalidArgumentError("tuple.icmp is missing");
+  const v1::IcmpQuery& icmp = tuple.icmp();
+  if (icmp.type() > UINT8_MAX || icmp.code() > UINT8_MAX || icmp.id() > UINT16_MAX) {
+    return absl::InvalidArgumentError(absl::StrCat("tuple.icmp type ", icmp.type(), " code ",
+                                                   icmp.code(), " id ", icmp.id(),
+                                                   " is out of range"));
+  }
+  if (!InverseIcmpType(key.family, static_cast<uint8_t>(icmp.type()))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tuple.icmp.type ", icmp.type(), " is neither query nor answer"));
+  }
+  return IcmpWord(static_cast<uint8_t>(icmp.type()), static_cast<uint8_t>(icmp.code()),
+                  static_cast<uint16_t>(icmp.id()));
+}
+
+}  // namespace
+
+void ToWire(Time time, google::protobuf::Timestamp* out) {
+  const int64_t nanos = UnixNanos(time);
+  out->set_seconds(nanos / kNanosPerSecond);
+  out->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond));
+}
+
+void ToWire(Duration duration, google::protobuf::Duration* out) {
+  out->set_seconds(duration.count() / kNanosPerSecond);
+  out->set_nanos(static_cast<int32_t>(duration.count() % kNanosPerSecond));
+}
+
+v1::Clock ToWire(ZoneClock clock) {
+  return clock == ZoneClock::kServer ? v1::CLOCK_SERVER : v1::CLOCK_PACKET;
+}
+
+void ToWire(const ConnectionRef& connection, Time now, const WireContext& context,
+            v1::Connection* out) {
+  out->set_id(connection.id());
+  out->set_zone(connection.zone_id());
+  out->set_protocol(static_cast<v1::Protocol>(connection.protocol()));
+  TupleToWire(connection, Direction::kOriginal, out->mutable_original());
+  TupleToWire(connection, Direction::kReply, out->mutable_reply());
+  out->set_seen_reply(connection.Has(status_bit::kSeenReply));
+  out->set_assured(connection.Has(status_bit::kAssured));
+  out->set_status(connection.record().status);
+  if (const TcpConnection* tcp = connection.tcp()) {
+    v1::TcpDetails* details = out->mutable_tcp();
+    details->set_state(static_cast<v1::TcpState>(tcp->state));
+    PeerToWire(tcp->peer[Index(Direction::kOriginal)], details->mutable_original());
+    PeerToWire(tcp->peer[Index(Direction::kReply)], details->mutable_reply());
+  }
+  CountersToWire(connection.counters(Direction::kOriginal), out->mutable_original_counters());
+  CountersToWire(connection.counters(Direction::kReply), out->mutable_reply_counters());
+  ToWire(connection.created(), out->mutable_create_time());
+  ToWire(connection.last_seen(), out->mutable_last_seen_time());
+  ToWire(connection.deadline(), out->mutable_expire_time());
+  ToWire(std::max(connection.deadline() - now, Duration(0)), out->mutable_timeout());
+  if (const Sensor* sensor = context.sensors->Find(connection.record().sensor)) {
+    out->set_sensor_id(sensor->id);
+  }
+  out->set_slot(static_cast<uint32_t>(connection.id() % context.slot_count));
+  out->set_mark(connection.extra().mark);
+}
+
+void ToWire(const Event& event, uint32_t slot, const WireContext& context, v1::Event* out) {
+  const ConnectionRef connection = event.connection.ref();
+  out->set_type(static_cast<v1::EventType>(event.type));
+  out->set_cause(static_cast<v1::EventCause>(event.cause));
+  struct Bit {
+    uint8_t bit;
+    v1::EventChange change;
+  };
+  constexpr std::array<Bit, 4> kBits = {{{change::kReply, v1::EVENT_CHANGE_REPLY},
+                                         {change::kAssured, v1::EVENT_CHANGE_ASSURED},
+                                         {change::kState, v1::EVENT_CHANGE_STATE},
+                                         {change::kMark, v1::EVENT_CHANGE_MARK}}};
+  if (event.type == EventType::kUpdate) {
+    for (const Bit& bit : kBits) {
+      if ((event.changes & bit.bit) != 0) out->add_changes(bit.change);
+    }
+  }
+  ToWire(event.time, out->mutable_time());
+  out->set_slot(slot);
+  out->set_sequence(event.sequence);
+  ToWire(connection, event.now, context, out->mutable_connection());
+  if (event.has_tcp_flags) out->set_tcp_flags(event.tcp_flags);
+  if (event.type == EventType::kDestroy) {
+    ToWire(event.now - connection.created(), out->mutable_lifetime());
+  }
+}
+
+void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out) {
+  out->set_connections_max(settings.connections_max);
+  out->set_checksum(settings.checksum);
+  const TcpSettings& from = settings.tcp;
+  v1::TcpSettings* tcp = out->mutable_tcp();
+  tcp->set_loose(from.loose);
+  tcp->set_be_liberal(from.be_liberal);
+  tcp->set_ignore_invalid_rst(from.ignore_invalid_rst);
+  tcp->set_nonclosing_rst_uses_close_timeout(from.nonclosing_rst_uses_close_timeout);
+  tcp->set_max_retransmissions(from.max_retransmissions);
+  ToWire(from.TimeoutOf(TcpState::kSynSent), tcp->mutable_syn_sent());
+  ToWire(from.TimeoutOf(TcpState::kSynRecv), tcp->mutable_syn_recv());
+  ToWire(from.TimeoutOf(TcpState::kEstablished), tcp->mutable_established());
+  ToWire(from.TimeoutOf(TcpState::kFinWait), tcp->mutable_fin_wait());
+  ToWire(from.TimeoutOf(TcpState::kCloseWait), tcp->mutable_close_wait());
+  ToWire(from.TimeoutOf(TcpState::kLastAck), tcp->mutable_last_ack());
+  ToWire(from.TimeoutOf(TcpState::kTimeWait), tcp->mutable_time_wait());
+  ToWire(from.TimeoutOf(TcpState::kClose), tcp->mutable_close());
+  ToWire(from.TimeoutOf(TcpState::kSynSent2), tcp->mutable_syn_sent2());
+  ToWire(from.max_retransmission_timeout, tcp->mutable_max_retransmission_timeout());
+  ToWire(from.unacknowledged, tcp->mutable_unacknowledged());
+  v1::OtherTimeouts* others = out->mutable_timeouts();
+  ToWire(settings.udp, others->mutable_udp());
+  ToWire(settings.udp_stream, others->mutable_udp_stream());
+  ToWire(settings.icmp, others->mutable_icmp());
+  ToWire(settings.icmpv6, others->mutable_icmpv6());
+  ToWire(settings.generic, others->mutable_generic());
+}
+
+absl::StatusOr<ZoneSettings> FromWire(const v1::ZoneSettings& settings) {
+  ZoneSettings out;
+  const v1::TcpSettings& tcp = settings.tcp();
+  out.connections_max = settings.connections_max();
+  out.checksum = settings.checksum();
+  out.tcp.loose = tcp.loose();
+  out.tcp.be_liberal = tcp.be_liberal();
+  out.tcp.ignore_invalid_rst = tcp.ignore_invalid_rst();
+  out.tcp.nonclosing_rst_uses_close_timeout = tcp.nonclosing_rst_uses_close_timeout();
+  if (tcp.max_retransmissions() > UINT8_MAX) {
+    return absl::InvalidArgumentError(absl::StrCat("settings.tcp.max_retransmissions ",
+                                                   tcp.max_retransmissions(), " is above 255"));
+  }
+  out.tcp.max_retransmissions = static_cast<uint8_t>(tcp.max_retransmissions());
+  const auto of = [&](TcpState state) { return &out.tcp.timeout[static_cast<size_t>(state)]; };
+  const v1::OtherTimeouts& others = settings.timeouts();
+  const TimeoutField fields[] = {
+      {"tcp.syn_sent", of(TcpState::kSynSent), &tcp.syn_sent()},
+      {"tcp.syn_recv", of(TcpState::kSynRecv), &tcp.syn_recv()},
+      {"tcp.established", of(TcpState::kEstablished), &tcp.established()},
+      {"tcp.fin_wait", of(TcpState::kFinWait), &tcp.fin_wait()},
+      {"tcp.close_wait", of(TcpState::kCloseWait), &tcp.close_wait()},
+      {"tcp.last_ack", of(TcpState::kLastAck), &tcp.last_ack()},
+      {"tcp.time_wait", of(TcpState::kTimeWait), &tcp.time_wait()},
+      {"tcp.close", of(TcpState::kClose), &tcp.close()},
+      {"tcp.syn_sent2", of(TcpState::kSynSent2), &tcp.syn_sent2()},
+      {"tcp.max_retransmission_timeout", &out.tcp.max_retransmission_timeout,
+       &tcp.max_retransmission_timeout()},
+      {"tcp.unacknowledged", &out.tcp.unacknowledged, &tcp.unacknowledged()},
+      {"timeouts.udp", &out.udp, &others.udp()},
+      {"timeouts.udp_stream", &out.udp_stream, &others.udp_stream()},
+      {"timeouts.icmp", &out.icmp, &others.icmp()},
+      {"timeouts.icmpv6", &out.icmpv6, &others.icmpv6()},
+      {"timeouts.generic", &out.generic, &others.generic()},
+  };
+  for (const TimeoutField& field : fields) {
+    if (absl::Status status = ReadTimeout(field); !status.ok()) return status;
+  }
+  if (absl::Status status = out.Validate(); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("settings.", status.message()));
+  }
+  return out;
+}
+
+absl::StatusOr<ParsedAddress> ParseAddress(absl::string_view text) {
+  const std::string terminated(text);
+  std::array<uint8_t, 16> bytes;
+  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1) {
+    uint32_t value = 0;
+    std::memcpy(&value, bytes.data(), sizeof(value));
+    return ParsedAddress{Family::kIpv4, Ipv4Address(ntohl(value))};
+  }
+  if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1) {
+    std::array<uint64_t, 2> words;
+    std::memcpy(words.data(), bytes.data(), sizeof(words));
+    return ParsedAddress{Family::kIpv6,
+                         {__builtin_bswap64(words[0]), __builtin_bswap64(words[1])}};
+  }
+  return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not an IP address"));
+}
+
+std::string FormatAddress(Family family, const Address& address) {
+  std::array<char, INET6_ADDRSTRLEN> text;
+  if (family == Family::kIpv4) {
+    char* end = text.data();
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      end = std::to_chars(end, text.data() + text.size(), (address.low >> shift) & 0xFF).ptr;
+      if (shift > 0) *end++ = '.';
+    }
+    return std::string(text.data(), static_cast<size_t>(end - text.data()));
+  }
+  const std::array<uint64_t, 2> words = {__builtin_bswap64(address.high),
+                                         __builtin_bswap64(address.low)};
+  inet_ntop(AF_INET6, words.data(), text.data(), text.size());
+  return text.data();
+}
+
+absl::StatusOr<ParsedKey> FromWire(const v1::ConnectionKey& key) {
+  ParsedKey parsed;
+  if (key.protocol() < 0 || key.protocol() > UINT8_MAX) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("protocol ", static_cast<int>(key.protocol()), " is not between 0 and 255"));
+  }
+  parsed.protocol = static_cast<uint8_t>(key.protocol());
+  const absl::StatusOr<ParsedAddress> source = ParseAddress(key.tuple().source_address());
+  const absl::StatusOr<ParsedAddress> destination = ParseAddress(key.tuple().destination_address());
+  if (!source.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tuple.source_address ", source.status().message()));
+  }
+  if (!destination.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tuple.destination_address ", destination.status().message()));
+  }
+  if (source->family != destination->family) {
+    return absl::InvalidArgumentError("tuple has addresses of two families");
+  }
+  parsed.family = source->family;
+  parsed.source = source->address;
+  parsed.destination = destination->address;
+  const absl::StatusOr<uint32_t> ports = ReadPorts(key.tuple(), parsed);
+  if (!ports.ok()) return ports.status();
+  parsed.ports = *ports;
+  return parsed;
+}
+
+}  // namespace conntrack

@@ -1,0 +1,65 @@
+// The tracker's nouns as wire messages, and back: the only place, with
+// convert_packets.h for what sensors send, that knows both sides.
+//
+// Pure functions; thread-safe.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "conntrack/v1/admin_service.pb.h"
+#include "conntrack/v1/connection_service.pb.h"
+#include "conntrack/v1/types.pb.h"
+#include "conntrack/v1/watch_service.pb.h"
+#include "server/sensors.h"
+#include "server/tracker/connection.h"
+#include "server/tracker/events.h"
+#include "server/tracker/settings.h"
+#include "server/tracker/zone.h"
+
+namespace conntrack {
+
+// What converting a connection takes besides the connection.
+struct WireContext {
+  const SensorRegistry* sensors;
+  uint32_t slot_count;
+};
+
+// Writes `connection`; `now` is its zone's clock, which the remaining timeout is
+// counted from.
+void ToWire(const ConnectionRef& connection, Time now, const WireContext& context,
+            v1::Connection* out);
+// Writes `event` of slot `slot`.
+void ToWire(const Event& event, uint32_t slot, const WireContext& context, v1::Event* out);
+
+void ToWire(Time time, google::protobuf::Timestamp* out);
+void ToWire(Duration duration, google::protobuf::Duration* out);
+v1::Clock ToWire(ZoneClock clock);
+void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out);
+
+// Settings as a caller sent them. InvalidArgument, naming the field, when one
+// is out of range.
+absl::StatusOr<ZoneSettings> FromWire(const v1::ZoneSettings& settings);
+
+// An address and its family.
+struct ParsedAddress {
+  Family family = Family::kIpv4;
+  Address address;
+};
+// InvalidArgument when the text is neither an IPv4 nor an IPv6 address.
+absl::StatusOr<ParsedAddress> ParseAddress(absl::string_view text);
+std::string FormatAddress(Family family, const Address& address);
+
+// What Tracker::Find takes, from a caller's key. InvalidArgument, naming the
+// field, for a key that no connection can have.
+struct ParsedKey {
+  Family family = Family::kIpv4;
+  uint8_t protocol = 0;
+  Address source;
+  Address destination;
+  uint32_t ports = 0;
+};
+absl::StatusOr<ParsedKey> FromWire(const v1::ConnectionKey& key);
+
+}  // namespace conntrack

@@ -1,0 +1,187 @@
+#include "server/metrics.h"
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/metric.h"
+#include "server/version.h"
+
+namespace conntrack {
+namespace {
+
+using prometheus::MetricType;
+
+constexpr std::array<const char*, kVerdictKinds> kVerdictNames = {
+    "new", "established", "related", "invalid", "untracked", "table_full"};
+
+constexpr std::array<const char*, kInvalidReasons> kReasonNames = {"none",
+                                                                   "fragment",
+                                                                   "network_header",
+                                                                   "transport_truncated",
+                                                                   "checksum",
+                                                                   "tcp_header_length",
+                                                                   "tcp_flags",
+                                                                   "tcp_no_connection",
+                                                                   "tcp_not_picked_up",
+                                                                   "tcp_state",
+                                                                   "tcp_seq_over_window",
+                                                                   "tcp_ack_unseen",
+                                                                   "tcp_rst_before_ack",
+                                                                   "udp_length",
+                                                                   "icmp_type",
+                                                                   "icmp_no_request",
+                                                                   "icmp_error_quote",
+                                                                   "icmp_error_unknown",
+                                                                   "icmp_error_destination",
+                                                                   "icmpv6_redirect",
+                                                                   "sctp_chunks",
+                                                                   "sctp_no_connection",
+                                                                   "sctp_state",
+                                                                   "sctp_tag",
+                                                                   "gre_version",
+                                                                   "udplite_coverage"};
+
+constexpr std::array<const char*, kEventTypes> kEventNames = {"new", "update", "destroy"};
+
+template <typename Integer>
+double Read(const std::atomic<Integer>& counter) {
+  return static_cast<double>(counter.load(std::memory_order_relaxed));
+}
+
+double UnixSeconds(Time time) { return static_cast<double>(UnixNanos(time)) / 1e9; }
+
+void TakeAll(std::initializer_list<Metric*> from, std::vector<prometheus::MetricFamily>* to) {
+  for (Metric* family : from) to->push_back(family->Take());
+}
+
+}  // namespace
+
+const char* NameOfReason(InvalidReason reason) { return kReasonNames[static_cast<size_t>(reason)]; }
+
+const char* NameOfVerdict(VerdictKind kind) { return kVerdictNames[static_cast<size_t>(kind)]; }
+
+void Metrics::CollectZones(std::vector<prometheus::MetricFamily>* families) const {
+  Metric connections("conntrack_connections",
+                     "Connections open now; states that never occurred have no series.",
+                     MetricType::Gauge);
+  Metric limit("conntrack_zone_connections_max", "Most connections of the zone.",
+               MetricType::Gauge);
+  Metric packets("conntrack_packets_total", "Packets by what was decided.", MetricType::Counter);
+  Metric invalid("conntrack_invalid_packets_total",
+                 "INVALID packets; reasons that never occurred have no series.",
+                 MetricType::Counter);
+  Metric events("conntrack_events_total", "Changes of connections.", MetricType::Counter);
+  Metric evicted("conntrack_evicted_connections_total", "Connections evicted to make room.",
+                 MetricType::Counter);
+  const ZoneIndex zones = tracker_->zone_count();
+  const MutexLock lock(&mutex_);
+  shown_.resize(zones);
+  for (ZoneIndex index = 0; index < zones; ++index) {
+    const Zone& zone = tracker_->zone(index);
+    const std::string id = absl::StrCat(zone.id);
+    for (size_t gauge = 0; gauge < kConnectionGauges; ++gauge) {
+      const double value = Read(zone.by_state[gauge]);
+      if (value != 0) shown_[index].set(gauge);
+      if (!shown_[index].test(gauge)) continue;
+      const GaugeName name = NameOfGauge(gauge);
+      // A reader may see a connection's end before its beginning.
+      connections.Add({{"zone", id}, {"protocol", name.protocol}, {"state", name.state}},
+                      value < 0 ? 0 : value);
+    }
+    limit.Add({{"zone", id}},
+              static_cast<double>(tracker_->GetZoneSettings(index).connections_max));
+    for (size_t kind = 0; kind < kVerdictKinds; ++kind) {
+      packets.Add({{"zone", id}, {"verdict", kVerdictNames[kind]}}, Read(zone.packets[kind]));
+    }
+    for (size_t reason = 1; reason < kInvalidReasons; ++reason) {
+      const double value = Read(zone.invalid[reason]);
+      if (value != 0) invalid.Add({{"zone", id}, {"reason", kReasonNames[reason]}}, value);
+    }
+    for (size_t type = 0; type < kEventTypes; ++type) {
+      events.Add({{"zone", id}, {"type", kEventNames[type]}}, Read(zone.events[type]));
+    }
+    evicted.Add({{"zone", id}}, Read(zone.evicted));
+  }
+  TakeAll({&connections, &limit, &packets, &invalid, &events, &evicted}, families);
+}
+
+void Metrics::CollectSensors(std::vector<prometheus::MetricFamily>* families) const {
+  Metric connected("conntrack_sensor_connected", "1 while the sensor's stream is open.",
+                   MetricType::Gauge);
+  Metric batches("conntrack_sensor_batches_total", "Batches of the sensor.", MetricType::Counter);
+  Metric packets("conntrack_sensor_packets_total",
+                 "Packets of the sensor: applied, of batches that came again, of batches rejected.",
+                 MetricType::Counter);
+  Metric lag("conntrack_sensor_lag_seconds",
+             "From packet to server, of the newest batch; zones on packet time have none.",
+             MetricType::Gauge);
+  Metric last("conntrack_sensor_last_message_timestamp_seconds",
+              "When the sensor's last message came.", MetricType::Gauge);
+  Metric captured("conntrack_sensor_captured_packets_total",
+                  "Packets that reached the sensor's capture, of its last session.",
+                  MetricType::Counter);
+  Metric filtered("conntrack_sensor_filtered_packets_total",
+                  "Packets that the sensor does not send, of its last session.",
+                  MetricType::Counter);
+  Metric dropped("conntrack_sensor_dropped_packets_total",
+                 "Packets lost at the sensor, by the kernel or by its buffer, of its last session.",
+                 MetricType::Counter);
+  for (const SensorRegistry::Row& row : sensors_->List()) {
+    const Sensor& sensor = *row.sensor;
+    const auto labels = [&](const char* name, const char* value) -> Labels {
+      return {{"sensor", sensor.id}, {name, value}};
+    };
+    const Labels only = {{"sensor", sensor.id}};
+    connected.Add(only, sensor.connected.load() ? 1 : 0);
+    batches.Add(labels("outcome", "applied"), Read(sensor.applied_batches));
+    batches.Add(labels("outcome", "rejected"), Read(sensor.rejected_batches));
+    packets.Add(labels("outcome", "applied"), Read(sensor.applied_packets));
+    packets.Add(labels("outcome", "duplicate"), Read(sensor.duplicate_packets));
+    packets.Add(labels("outcome", "rejected"), Read(sensor.rejected_packets));
+    const int64_t lag_ns = sensor.lag_ns.load(std::memory_order_relaxed);
+    if (lag_ns >= 0) lag.Add(only, static_cast<double>(lag_ns) / 1e9);
+    const Time last_message = sensor.last_message.load(std::memory_order_relaxed);
+    if (last_message != kNeverYet) last.Add(only, UnixSeconds(last_message));
+    captured.Add(only, Read(sensor.captured_packets));
+    filtered.Add(only, Read(sensor.filtered_packets));
+    dropped.Add(labels("place", "kernel"), Read(sensor.kernel_dropped_packets));
+    dropped.Add(labels("place", "buffer"), Read(sensor.buffer_dropped_packets));
+  }
+  TakeAll({&connected, &batches, &packets, &lag, &last, &captured, &filtered, &dropped}, families);
+}
+
+void Metrics::CollectTotals(std::vector<prometheus::MetricFamily>* families) const {
+  const auto gauge = [&](const char* name, const char* help, double value) {
+    families->push_back(Metric::Single(name, help, MetricType::Gauge, value));
+  };
+  const auto counter = [&](const char* name, const char* help, double value) {
+    families->push_back(Metric::Single(name, help, MetricType::Counter, value));
+  };
+  gauge("conntrack_table_bytes", "Memory of connection tables and timers.",
+        static_cast<double>(tracker_->table_bytes()));
+  gauge("conntrack_event_bytes", "Memory of events that watchers may still read.",
+        static_cast<double>(tracker_->event_bytes()));
+  gauge("conntrack_event_bytes_max", "Limit of conntrack_event_bytes.",
+        static_cast<double>(tracker_->options().event_bytes_max));
+  gauge("conntrack_watchers", "Watch streams open now.", Read(watch_->watchers));
+  counter("conntrack_watch_sent_events_total", "Events sent, summed over watchers.",
+          Read(watch_->sent_events));
+  counter("conntrack_watch_lost_events_total",
+          "Events that watchers were told they lost, summed over watchers.",
+          Read(watch_->lost_events));
+  Metric build("conntrack_build_info", "Always 1; the version is a label.", MetricType::Gauge);
+  build.Add({{"version", Version()}}, 1);
+  families->push_back(build.Take());
+}
+
+std::vector<prometheus::MetricFamily> Metrics::Collect() const {
+  std::vector<prometheus::MetricFamily> families;
+  CollectZones(&families);
+  CollectSensors(&families);
+  CollectTotals(&families);
+  return families;
+}
+
+}  // namespace conntrack

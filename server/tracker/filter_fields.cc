@@ -1,0 +1,242 @@
+#include "server/tracker/filter_fields.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/tracker/filter_values.h"
+#include "server/tracker/settings.h"
+
+namespace conntrack {
+namespace {
+
+enum class ValueType : uint8_t {
+  kNumber,
+  kProtocol,
+  kFamily,
+  kState,
+  kBoolean,
+  kSensor,
+  kAddress,
+  kDuration,
+};
+
+struct FieldRow {
+  absl::string_view name;
+  FilterField field;
+  ValueType type;
+  // Highest value of a kNumber; 0: not known before the options are.
+  uint64_t max = 0;
+  // Some connections do not have it.
+  bool optional = false;
+};
+
+constexpr uint64_t kMax8 = std::numeric_limits<uint8_t>::max();
+constexpr uint64_t kMax16 = std::numeric_limits<uint16_t>::max();
+constexpr uint64_t kMax32 = std::numeric_limits<uint32_t>::max();
+constexpr uint64_t kMax64 = std::numeric_limits<uint64_t>::max();
+
+constexpr std::array<FieldRow, 32> kFields = {{
+    {"zone", FilterField::kZone, ValueType::kNumber, kMax32},
+    {"id", FilterField::kId, ValueType::kNumber, kMax64},
+    {"slot", FilterField::kSlot, ValueType::kNumber},
+    {"protocol", FilterField::kProtocol, ValueType::kProtocol},
+    {"family", FilterField::kFamily, ValueType::kFamily},
+    {"state", FilterField::kState, ValueType::kState, 0, true},
+    {"seen_reply", FilterField::kSeenReply, ValueType::kBoolean},
+    {"assured", FilterField::kAssured, ValueType::kBoolean},
+    {"mark", FilterField::kMark, ValueType::kNumber, kMax32},
+    {"sensor", FilterField::kSensor, ValueType::kSensor},
+    {"original.source", FilterField::kOriginalSource, ValueType::kAddress},
+    {"original.destination", FilterField::kOriginalDestination, ValueType::kAddress},
+    {"reply.source", FilterField::kReplySource, ValueType::kAddress},
+    {"reply.destination", FilterField::kReplyDestination, ValueType::kAddress},
+    {"address", FilterField::kAddress, ValueType::kAddress},
+    {"original.source_port", FilterField::kOriginalSourcePort, ValueType::kNumber, kMax16, true},
+    {"original.destination_port", FilterField::kOriginalDestinationPort, ValueType::kNumber, kMax16,
+     true},
+    {"reply.source_port", FilterField::kReplySourcePort, ValueType::kNumber, kMax16, true},
+    {"reply.destination_port", FilterField::kReplyDestinationPort, ValueType::kNumber, kMax16,
+     true},
+    {"port", FilterField::kPort, ValueType::kNumber, kMax16, true},
+    {"icmp.type", FilterField::kIcmpType, ValueType::kNumber, kMax8, true},
+    {"icmp.code", FilterField::kIcmpCode, ValueType::kNumber, kMax8, true},
+    {"icmp.id", FilterField::kIcmpId, ValueType::kNumber, kMax16, true},
+    {"packets", FilterField::kPackets, ValueType::kNumber, kMax64},
+    {"bytes", FilterField::kBytes, ValueType::kNumber, kMax64},
+    {"original.packets", FilterField::kOriginalPackets, ValueType::kNumber, kMax64},
+    {"original.bytes", FilterField::kOriginalBytes, ValueType::kNumber, kMax64},
+    {"reply.packets", FilterField::kReplyPackets, ValueType::kNumber, kMax64},
+    {"reply.bytes", FilterField::kReplyBytes, ValueType::kNumber, kMax64},
+    {"age", FilterField::kAge, ValueType::kDuration},
+    {"idle", FilterField::kIdle, ValueType::kDuration},
+    {"expires", FilterField::kExpires, ValueType::kDuration},
+}};
+
+constexpr std::array<NamedNumber, 10> kProtocols = {{{"TCP", 6},
+                                                     {"UDP", 17},
+                                                     {"ICMP", 1},
+                                                     {"ICMPV6", 58},
+                                                     {"SCTP", 132},
+                                                     {"GRE", 47},
+                                                     {"ESP", 50},
+                                                     {"AH", 51},
+                                                     {"DCCP", 33},
+                                                     {"UDPLITE", 136}}};
+
+constexpr std::array<NamedNumber, 4> kFamilies = {{{"4", 4}, {"6", 6}, {"IPV4", 4}, {"IPV6", 6}}};
+
+constexpr std::array<NamedNumber, 9> kStates = {{
+    {"SYN_SENT", static_cast<uint64_t>(TcpState::kSynSent)},
+    {"SYN_RECV", static_cast<uint64_t>(TcpState::kSynRecv)},
+    {"ESTABLISHED", static_cast<uint64_t>(TcpState::kEstablished)},
+    {"FIN_WAIT", static_cast<uint64_t>(TcpState::kFinWait)},
+    {"CLOSE_WAIT", static_cast<uint64_t>(TcpState::kCloseWait)},
+    {"LAST_ACK", static_cast<uint64_t>(TcpState::kLastAck)},
+    {"TIME_WAIT", static_cast<uint64_t>(TcpState::kTimeWait)},
+    {"CLOSE", static_cast<uint64_t>(TcpState::kClose)},
+    {"SYN_SENT2", static_cast<uint64_t>(TcpState::kSynSent2)},
+}};
+
+constexpr std::array<NamedNumber, 2> kBooleans = {{{"false", 0}, {"true", 1}}};
+
+const FieldRow* FindField(absl::string_view name) {
+  const auto row = std::find_if(kFields.begin(), kFields.end(),
+                                [&](const FieldRow& field) { return field.name == name; });
+  return row == kFields.end() ? nullptr : &*row;
+}
+
+// The numbers for which `number OP value`.
+void SetRange(FilterOperator op, uint64_t value, FilterTest* test) {
+  const bool none = (op == FilterOperator::kLess && value == 0) ||
+                    (op == FilterOperator::kGreater && value == kMax64);
+  test->negated = op == FilterOperator::kNotEqual || none;
+  uint64_t low = 0;
+  uint64_t high = kMax64;
+  if (none) {
+    // The opposite of everything.
+  } else if (op == FilterOperator::kLess) {
+    high = value - 1;
+  } else if (op == FilterOperator::kLessOrEqual) {
+    high = value;
+  } else if (op == FilterOperator::kGreater) {
+    low = value + 1;
+  } else if (op == FilterOperator::kGreaterOrEqual) {
+    low = value;
+  } else {
+    low = high = value;
+  }
+  test->range = {low, high - low};
+}
+
+absl::StatusOr<uint64_t> ParseSensor(const FieldRow& row, const FilterWord& value,
+                                     const FilterOptions& options) {
+  if (absl::StrContains(value.text, "*")) {
+    return FilterValueError(row.name, value, "has a wildcard, which is not supported");
+  }
+  const std::optional<uint16_t> index = options.sensor_index(value.text);
+  if (!index.has_value()) return FilterValueError(row.name, value, "is not a known sensor");
+  return *index;
+}
+
+// The value of every type but kAddress, as FilterProgram compares it.
+absl::StatusOr<uint64_t> ParseScalar(const FieldRow& row, const FilterWord& value,
+                                     const FilterOptions& options) {
+  switch (row.type) {
+    case ValueType::kProtocol:
+      if (IsDigits(value.text)) return ParseFilterNumber(row.name, value, kMax8);
+      return ParseFilterName(row.name, value, kProtocols);
+    case ValueType::kFamily:
+      return ParseFilterName(row.name, value, kFamilies);
+    case ValueType::kState:
+      return ParseFilterName(row.name, value, kStates);
+    case ValueType::kBoolean:
+      return ParseFilterName(row.name, value, kBooleans);
+    case ValueType::kSensor:
+      return ParseSensor(row, value, options);
+    case ValueType::kDuration: {
+      const absl::StatusOr<int64_t> nanos = ParseFilterDuration(row.name, value);
+      if (!nanos.ok()) return nanos.status();
+      return static_cast<uint64_t>(*nanos) ^ kSignBit;
+    }
+    default: {
+      const uint64_t max = row.field == FilterField::kSlot ? options.slot_count - 1 : row.max;
+      return ParseFilterNumber(row.name, value, max);
+    }
+  }
+}
+
+// OK when the field may be used here and has an order if one is asked for.
+absl::Status CheckUse(const FieldRow& row, const FilterRestriction& restriction,
+                      const FilterOptions& options) {
+  if (row.type == ValueType::kDuration && !options.allow_time_fields) {
+    return FilterError(
+        restriction.field.column,
+        absl::StrCat("\"", row.name, "\" changes without an event and cannot be used here"));
+  }
+  if (row.type == ValueType::kSensor && options.sensor_index == nullptr) {
+    return FilterError(restriction.field.column, "\"sensor\" cannot be used here");
+  }
+  const bool ordered = row.type == ValueType::kNumber || row.type == ValueType::kDuration;
+  const FilterOperator op = restriction.op;
+  if (op == FilterOperator::kIpIn && row.type != ValueType::kAddress) {
+    return FilterError(restriction.field.column,
+                       absl::StrCat("ip_in takes an address, not \"", row.name, "\""));
+  }
+  if (op != FilterOperator::kEqual && op != FilterOperator::kNotEqual &&
+      op != FilterOperator::kHas && op != FilterOperator::kIpIn && !ordered) {
+    return FilterError(restriction.op_column, absl::StrCat("\"", TextOf(op), "\" cannot compare ",
+                                                           row.name, "; use = or !="));
+  }
+  return absl::OkStatus();
+}
+
+// `field:*`, which every value of the field passes.
+absl::Status CheckPresence(const FieldRow& row, const FilterRestriction& restriction) {
+  if (restriction.value.text != "*") {
+    return FilterError(restriction.op_column, "\":\" takes only *, which asks for presence; use =");
+  }
+  if (!row.optional) {
+    return FilterError(restriction.field.column,
+                       absl::StrCat("every connection has \"", row.name, "\""));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<FilterTest> MakeFilterTest(const FilterRestriction& restriction,
+                                          const FilterOptions& options) {
+  const FilterWord& name = restriction.field;
+  const FieldRow* row = FindField(name.text);
+  if (row == nullptr) {
+    return FilterError(name.column, absl::StrCat("unknown field ", QuoteForMessage(name.text)));
+  }
+  absl::Status status = CheckUse(*row, restriction, options);
+  if (!status.ok()) return status;
+  FilterTest test;
+  test.field = row->field;
+  if (restriction.op == FilterOperator::kHas) {
+    status = CheckPresence(*row, restriction);
+    if (!status.ok()) return status;
+    return test;
+  }
+  if (row->type == ValueType::kAddress) {
+    test.negated = restriction.op == FilterOperator::kNotEqual;
+    const absl::StatusOr<FilterNetwork> network =
+        ParseFilterNetwork(row->name, restriction.value, restriction.op == FilterOperator::kIpIn);
+    if (!network.ok()) return network.status();
+    test.network = *network;
+    return test;
+  }
+  absl::StatusOr<uint64_t> value = ParseScalar(*row, restriction.value, options);
+  if (!value.ok()) return value.status();
+  SetRange(restriction.op, *value, &test);
+  return test;
+}
+
+}  // namespace conntrack

@@ -1,0 +1,109 @@
+#include "server/watch_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/status.h"
+#include "server/watcher.h"
+
+namespace conntrack {
+namespace {
+
+// How often idle watchers are looked at without a notice: for bookmarks.
+constexpr std::chrono::milliseconds kTick{500};
+
+// A watch that ends before it began.
+class RefusedWatch final : public grpc::ServerWriteReactor<v1::WatchResponse> {
+ public:
+  explicit RefusedWatch(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+WatchService::WatchService(const WatchOptions& options, Tracker* tracker,
+                           const SensorRegistry* sensors, const ServerClock* clock,
+                           WatchStats* stats)
+    : options_(options),
+      tracker_(tracker),
+      sensors_(sensors),
+      clock_(clock),
+      stats_(stats),
+      wake_thread_([this] { WakeLoop(); }) {}
+
+WatchService::~WatchService() {
+  {
+    const MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  woken_.notify_all();
+  wake_thread_.join();
+}
+
+grpc::ServerWriteReactor<v1::WatchResponse>* WatchService::Watch(
+    grpc::CallbackServerContext* /*context*/, const v1::WatchRequest* request) {
+  if (draining()) return new RefusedWatch(absl::UnavailableError("the server drains"));
+  auto watcher = std::make_shared<Watcher>(this);
+  if (absl::Status status = watcher->Init(*request); !status.ok()) {
+    return new RefusedWatch(status);
+  }
+  bool full = false;
+  {
+    const MutexLock lock(&mutex_);
+    full = watchers_.size() >= options_.watchers_max;
+    if (!full) watchers_.push_back(watcher);
+  }
+  if (full) {
+    return new RefusedWatch(absl::ResourceExhaustedError(
+        absl::StrCat("more than ", options_.watchers_max, " watchers")));
+  }
+  stats_->watchers.fetch_add(1);
+  Watcher* const reactor = watcher.get();
+  reactor->Begin(std::move(watcher));
+  return reactor;
+}
+
+void WatchService::Remove(const Watcher* watcher) {
+  stats_->watchers.fetch_sub(1);
+  const MutexLock lock(&mutex_);
+  std::erase_if(watchers_, [&](const auto& entry) { return entry.get() == watcher; });
+}
+
+void WatchService::Notify() {
+  if (idle_count_.load(std::memory_order_relaxed) == 0) return;
+  if (notified_.exchange(true)) return;
+  {
+    // Between the waiter's last look and its wait.
+    const MutexLock lock(&mutex_);
+  }
+  woken_.notify_one();
+}
+
+void WatchService::BeginDrain() {
+  draining_.store(true);
+  notified_.store(true);
+  woken_.notify_one();
+}
+
+void WatchService::WakeLoop() {
+  while (true) {
+    std::vector<std::shared_ptr<Watcher>> watchers;
+    {
+      std::unique_lock lock(mutex_.native());
+      woken_.wait_for(lock, kTick, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        return stopping_ || notified_.load();
+      });
+      notified_.store(false);
+      const auto read = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        return std::pair(stopping_, watchers_);
+      };
+      auto [stopping, current] = read();
+      if (stopping) return;
+      watchers = std::move(current);
+    }
+    for (const auto& watcher : watchers) watcher->Wake();
+  }
+}
+
+}  // namespace conntrack

@@ -1,0 +1,329 @@
+// Watch over a real socket: what a client rebuilds from snapshot and events is
+// what the server has, and nothing is lost without a notice.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/tracker/packet.h"
+#include "tests/integration/services/service_test.h"
+#include "tests/testing/wire_sensor.h"
+
+namespace conntrack {
+namespace {
+
+using testing::BatchWriter;
+using testing::HelloRequest;
+using testing::WireSensor;
+
+// The parts of a connection that change only with an event.
+std::string Essence(const v1::Connection& connection) {
+  v1::Connection essence = connection;
+  essence.clear_original_counters();
+  essence.clear_reply_counters();
+  essence.clear_last_seen_time();
+  essence.clear_expire_time();
+  essence.clear_timeout();
+  const v1::TcpState state = essence.tcp().state();
+  essence.clear_tcp();
+  if (state != v1::TCP_STATE_UNSPECIFIED) essence.mutable_tcp()->set_state(state);
+  return essence.ShortDebugString();
+}
+
+// One client: rebuilds the table, and checks what every response promises.
+class Subscriber {
+ public:
+  Subscriber(const std::shared_ptr<grpc::Channel>& channel, const v1::WatchRequest& request)
+      : stub_(v1::WatchService::NewStub(channel)) {
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    reader_ = stub_->Watch(&context_, request);
+    // Headers come with the first response; nothing to wait for here.
+  }
+
+  // Reads one response; false at the end.
+  bool Read() {
+    v1::WatchResponse response;
+    if (!reader_->Read(&response)) return false;
+    switch (response.message_case()) {
+      case v1::WatchResponse::kSnapshot:
+        for (const v1::Connection& connection : response.snapshot().connections()) {
+          EXPECT_FALSE(snapshot_ended_);
+          EXPECT_EQ(snapshot_ids_.count(connection.id()), 0u) << "a double";
+          ++snapshot_ids_[connection.id()];
+          table_[connection.id()] = Essence(connection);
+        }
+        break;
+      case v1::WatchResponse::kSnapshotEnd:
+        EXPECT_EQ(response.snapshot_end().connections(), snapshot_ids_.size());
+        snapshot_ended_ = true;
+        token_ = response.snapshot_end().resume_token();
+        break;
+      case v1::WatchResponse::kEvents:
+        Apply(response.events());
+        break;
+      case v1::WatchResponse::kBookmark:
+        token_ = response.bookmark().resume_token();
+        break;
+      case v1::WatchResponse::kLoss:
+        for (const v1::SequenceRange& range : response.loss().ranges()) {
+          Cover(range);
+          lost_ += range.last_sequence() - range.first_sequence() + 1;
+        }
+        break;
+      case v1::WatchResponse::MESSAGE_NOT_SET:
+        ADD_FAILURE() << "an empty response";
+    }
+    return true;
+  }
+
+  void ReadToSnapshotEnd() {
+    while (!snapshot_ended_ && Read()) {
+    }
+  }
+  grpc::Status ReadToEnd() {
+    while (Read()) {
+    }
+    return reader_->Finish();
+  }
+  void Cancel() { context_.TryCancel(); }
+
+  const std::map<uint64_t, std::string>& table() const { return table_; }
+  const std::string& token() const { return token_; }
+  uint64_t lost() const { return lost_; }
+  uint64_t events() const { return events_; }
+  uint64_t left() const { return left_; }
+  // Sum over slots of the sequences that ranges and losses cover.
+  uint64_t covered() const { return covered_; }
+
+ private:
+  void Apply(const v1::EventBatch& batch) {
+    for (const v1::SequenceRange& range : batch.ranges()) Cover(range);
+    std::map<uint32_t, uint64_t> last;
+    for (const v1::Event& event : batch.events()) {
+      EXPECT_GT(event.sequence(), last[event.slot()]);
+      last[event.slot()] = event.sequence();
+      EXPECT_LE(event.sequence(), next_[event.slot()]);
+      ++events_;
+      const uint64_t id = event.connection().id();
+      if (event.type() == v1::EVENT_TYPE_DESTROY || event.type() == v1::EVENT_TYPE_LEFT) {
+        if (event.type() == v1::EVENT_TYPE_LEFT) ++left_;
+        table_.erase(id);
+        continue;
+      }
+      if (event.type() == v1::EVENT_TYPE_NEW) EXPECT_EQ(snapshot_ids_.count(id), 0u) << "a double";
+      table_[id] = Essence(event.connection());
+    }
+  }
+
+  // Ranges of a slot follow each other without gap and overlap.
+  void Cover(const v1::SequenceRange& range) {
+    uint64_t& next = next_[range.slot()];
+    if (next != 0) EXPECT_EQ(range.first_sequence(), next) << "slot " << range.slot();
+    EXPECT_LE(range.first_sequence(), range.last_sequence());
+    next = range.last_sequence() + 1;
+    covered_ += range.last_sequence() - range.first_sequence() + 1;
+  }
+
+  std::unique_ptr<v1::WatchService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<v1::WatchResponse>> reader_;
+  std::map<uint64_t, std::string> table_;
+  std::map<uint64_t, int> snapshot_ids_;
+  std::map<uint32_t, uint64_t> next_;
+  std::string token_;
+  bool snapshot_ended_ = false;
+  uint64_t lost_ = 0;
+  uint64_t events_ = 0;
+  uint64_t left_ = 0;
+  uint64_t covered_ = 0;
+};
+
+class WatchTest : public ServiceTest {
+ protected:
+  void SetUp() override {
+    ServiceTest::SetUp();
+    const char* given = std::getenv("CONNTRACK_TEST_SEED");
+    seed_ = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+    random_.seed(seed_);
+    RecordProperty("seed", std::to_string(seed_));
+    std::cout << "seed " << seed_ << " (CONNTRACK_TEST_SEED sets it)\n";
+  }
+
+  // Packets of hosts and ports so few that connections open, close, reopen and
+  // expire all the time.
+  v1::IngestRequest RandomBatch(uint64_t sequence) {
+    seconds_ += random_() % 3;
+    BatchWriter batch(seconds_);
+    for (uint32_t i = 0; i < 40; ++i) {
+      const auto a = static_cast<uint32_t>(0x0A000000 + random_() % 40);
+      const auto b = static_cast<uint32_t>(0x0A000100 + random_() % 4);
+      const auto port = static_cast<uint16_t>(1000 + random_() % 4);
+      const bool reply = random_() % 2 == 0;
+      if (random_() % 3 == 0) {
+        reply ? batch.Udp(i, b, 53, a, port) : batch.Udp(i, a, port, b, 53);
+        continue;
+      }
+      constexpr uint8_t kFlags[] = {tcp_flag::kSyn, tcp_flag::kSyn | tcp_flag::kAck, tcp_flag::kAck,
+                                    tcp_flag::kAck, tcp_flag::kFin | tcp_flag::kAck,
+                                    tcp_flag::kRst};
+      const uint8_t flags = reply ? kFlags[1 + random_() % 5] : kFlags[random_() % 6];
+      reply ? batch.Tcp(i, b, 80, a, port, flags, 1, 2) : batch.Tcp(i, a, port, b, 80, flags, 1, 2);
+    }
+    return batch.Request(sequence);
+  }
+
+  // Sends batches until their sequence is `last`, and waits for the ack.
+  void Feed(WireSensor* sensor, uint64_t last) {
+    while (sequence_ < last) ASSERT_TRUE(sensor->Send(RandomBatch(++sequence_)));
+    ASSERT_TRUE(sensor->ReceiveAck(last).has_value());
+  }
+
+  // What the server has once everything due has expired.
+  std::map<uint64_t, std::string> Table(const std::string& filter) {
+    server().tracker().Expire(server().clock().Now(), SIZE_MAX);
+    std::map<uint64_t, std::string> table;
+    const auto stub = v1::ConnectionService::NewStub(channel());
+    v1::ListConnectionsRequest request;
+    request.set_filter(filter);
+    request.set_page_size(17);
+    do {
+      grpc::ClientContext context;
+      v1::ListConnectionsResponse response;
+      const grpc::Status status = stub->ListConnections(&context, request, &response);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+      EXPECT_LE(response.connections_size(), 17);
+      for (const v1::Connection& connection : response.connections()) {
+        EXPECT_TRUE(table.emplace(connection.id(), Essence(connection)).second) << "a double";
+      }
+      request.set_page_token(response.next_page_token());
+    } while (!request.page_token().empty());
+    return table;
+  }
+
+  uint64_t EventCount() {
+    uint64_t sum = 0;
+    for (uint32_t slot = 0; slot < server().tracker().options().slot_count; ++slot) {
+      sum += server().tracker().LastSequence(slot);
+    }
+    return sum;
+  }
+
+  uint64_t seed_ = 0;
+  std::mt19937_64 random_;
+  uint64_t seconds_ = 1'700'000'000;
+  uint64_t sequence_ = 0;
+};
+
+v1::WatchRequest WithSnapshot(const std::string& filter = "") {
+  v1::WatchRequest request;
+  request.set_filter(filter);
+  request.set_snapshot(true);
+  return request;
+}
+
+TEST_F(WatchTest, SnapshotAndEventsRebuildTheTable) {
+  constexpr char kFilter[] = "protocol = TCP AND state = ESTABLISHED";
+  WireSensor sensor(channel());
+  ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
+  Feed(&sensor, 100);
+  Subscriber all(channel(), WithSnapshot());
+  Subscriber established(channel(), WithSnapshot(kFilter));
+  std::thread all_thread([&] { all.ReadToEnd(); });
+  std::thread established_thread([&] { established.ReadToEnd(); });
+  Feed(&sensor, 600);
+  const auto table = Table("");
+  const auto established_table = Table(kFilter);
+  server().Drain();
+  all_thread.join();
+  established_thread.join();
+  EXPECT_GT(table.size(), 10u);
+  EXPECT_EQ(all.table(), table);
+  EXPECT_EQ(all.lost(), 0u);
+  EXPECT_EQ(established.table(), established_table);
+  EXPECT_GT(established.left(), 0u);
+}
+
+TEST_F(WatchTest, AResumedWatchMissesNothing) {
+  WireSensor sensor(channel());
+  ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
+  Feed(&sensor, 50);
+  Subscriber first(channel(), WithSnapshot());
+  first.ReadToSnapshotEnd();
+  const uint64_t before = EventCount();
+  first.Cancel();
+  Feed(&sensor, 150);
+  server().tracker().Expire(server().clock().Now(), SIZE_MAX);
+  const uint64_t after = EventCount();
+
+  v1::WatchRequest request;
+  request.set_resume_token(first.token());
+  Subscriber second(channel(), request);
+  while (second.covered() < after - before && second.Read()) {
+  }
+  EXPECT_EQ(second.covered(), after - before);
+  EXPECT_EQ(second.lost(), 0u);
+}
+
+TEST_F(WatchTest, ATokenOfAnotherRunIsOutOfRangeAndNamesTheOldest) {
+  WireSensor sensor(channel());
+  ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
+  Feed(&sensor, 5);
+  Subscriber first(channel(), WithSnapshot());
+  first.ReadToSnapshotEnd();
+  first.Cancel();
+  const std::string token = first.token();
+  server_.reset();
+  SetUp();
+  v1::WatchRequest request;
+  request.set_resume_token(token);
+  Subscriber second(channel(), request);
+  const grpc::Status status = second.ReadToEnd();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_NE(status.error_details().find("oldest_resume_token"), std::string::npos);
+}
+
+TEST_F(WatchTest, FiltersOnTimeAreRefused) {
+  Subscriber watch(channel(), WithSnapshot("age > 60s"));
+  EXPECT_EQ(watch.ReadToEnd().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(WatchTest, BookmarksComeInQuietTimes) {
+  Subscriber watch(channel(), {});
+  ASSERT_TRUE(watch.token().empty());
+  while (watch.token().empty() && watch.Read()) {
+  }
+  EXPECT_FALSE(watch.token().empty());
+}
+
+class SmallBudgetWatchTest : public WatchTest {
+ protected:
+  ServerConfig Config() const override {
+    ServerConfig config = WatchTest::Config();
+    config.event_bytes_max = 1u << 20;
+    return config;
+  }
+};
+
+TEST_F(SmallBudgetWatchTest, ASlowWatcherIsToldExactlyWhatItMissed) {
+  WireSensor sensor(channel());
+  ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
+  v1::WatchRequest from_now;
+  Subscriber slow(channel(), WithSnapshot());
+  slow.ReadToSnapshotEnd();
+  ASSERT_EQ(EventCount(), 0u);
+  Feed(&sensor, 3000);
+  server().tracker().Expire(server().clock().Now(), SIZE_MAX);
+  const uint64_t events = EventCount();
+  while (slow.covered() < events && slow.Read()) {
+  }
+  EXPECT_EQ(slow.covered(), events);
+  EXPECT_GT(slow.lost(), 0u);
+  EXPECT_EQ(slow.events() + slow.lost(), events);
+}
+
+}  // namespace
+}  // namespace conntrack

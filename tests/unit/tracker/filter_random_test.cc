@@ -1,0 +1,84 @@
+// Random filters over random connections: the compiled predicate says what the
+// naive evaluation says.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "server/tracker/filter.h"
+#include "tests/testing/naive_filter.h"
+#include "tests/testing/random.h"
+
+namespace conntrack {
+namespace {
+
+constexpr Time kNow = TimeFromUnixNanos(1'700'000'000'000'000'000);
+
+TEST(FilterRandomTest, CompiledFiltersAgreeWithTheNaiveEvaluation) {
+  const testing::NaiveContext context{256, {{"edge-0", 0}, {"edge-1", 1}, {"core.2", 2}}};
+  FilterOptions options;
+  options.slot_count = context.slot_count;
+  options.sensor_index = [&](absl::string_view name) -> std::optional<uint16_t> {
+    const auto found = context.sensors.find(std::string(name));
+    if (found == context.sensors.end()) return std::nullopt;
+    return found->second;
+  };
+  testing::Random random(testing::TestSeed());
+  constexpr int kFilters = 5'000;
+  constexpr int kConnectionsPerFilter = 50;
+  int matches = 0;
+  for (int i = 0; i < kFilters; ++i) {
+    std::vector<StoredConnection> connections;
+    for (int j = 0; j < kConnectionsPerFilter; ++j) {
+      connections.push_back(testing::RandomConnection(kNow, &random));
+    }
+    const testing::NaiveFilter naive = testing::RandomFilter(
+        1 + random.Below(24), connections.front().ref(), kNow, context, &random);
+    const std::string text = naive.Print(&random, context);
+    const absl::StatusOr<Filter> filter = Filter::Compile(text, options);
+    ASSERT_TRUE(filter.ok()) << filter.status() << "\n" << text;
+    for (const StoredConnection& connection : connections) {
+      const bool expected = naive.Matches(connection.ref(), kNow, context);
+      ASSERT_EQ(filter->Matches(connection.ref(), kNow), expected)
+          << text << "\nconnection id " << connection.ref().id();
+      matches += expected ? 1 : 0;
+    }
+  }
+  // Both answers must be common for the comparison to mean something.
+  EXPECT_GT(matches, kFilters * kConnectionsPerFilter / 5);
+  EXPECT_LT(matches, kFilters * kConnectionsPerFilter * 4 / 5);
+}
+
+// Every prefix and every change of one byte of a filter is an answer, never a
+// crash, and an error has a column within the text.
+TEST(FilterRandomTest, DamagedFiltersAreAnsweredWithAPlace) {
+  const testing::NaiveContext context{256, {{"edge-0", 0}}};
+  FilterOptions options;
+  options.sensor_index = [](absl::string_view) { return std::optional<uint16_t>(0); };
+  options.slot_count = context.slot_count;
+  testing::Random random(testing::TestSeed());
+  const std::string damage = "()\"'\\,:*=<>!-. AONDRT09aes/\n\x80";
+  for (int i = 0; i < 20'000; ++i) {
+    const StoredConnection connection = testing::RandomConnection(kNow, &random);
+    std::string text =
+        testing::RandomFilter(6, connection.ref(), kNow, context, &random).Print(&random, context);
+    if (random.OneIn(2)) {
+      text.resize(random.Below(text.size() + 1));
+    } else {
+      text[random.Below(text.size())] = damage[random.Below(damage.size())];
+    }
+    const absl::StatusOr<Filter> filter = Filter::Compile(text, options);
+    if (filter.ok()) {
+      filter->Matches(connection.ref(), kNow);
+      continue;
+    }
+    const std::string message(filter.status().message());
+    ASSERT_EQ(message.rfind("filter column ", 0), 0u) << message;
+    const int column = std::atoi(message.c_str() + sizeof("filter column ") - 1);
+    ASSERT_GE(column, 1) << message;
+    ASSERT_LE(static_cast<size_t>(column), text.size() + 1) << message;
+  }
+}
+
+}  // namespace
+}  // namespace conntrack
