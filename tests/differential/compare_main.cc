@@ -28,7 +28,7 @@ namespace {
 
 constexpr int kExitDifference = 1;
 constexpr int kExitSkipped = 77;
-constexpr uint32_t kFlatConversations = 250;
+constexpr uint32_t kFlatConversations = 100;
 // A round with pauses lasts several seconds whatever it holds.
 constexpr uint32_t kPausedConversations = 1200;
 
@@ -56,10 +56,10 @@ const char* NameOf(Traffic traffic) {
 
 // `packets` of one protocol, or shared out among all.
 std::vector<Quota> MakeQuotas(const std::string& protocol, uint64_t packets) {
-  std::vector<Quota> quotas = {{Traffic::kTcp, packets * 60 / 100, 40},
-                               {Traffic::kUdp, packets * 20 / 100, 3},
-                               {Traffic::kIcmp, packets * 15 / 100, 8},
-                               {Traffic::kGeneric, packets * 5 / 100, 8}};
+  std::vector<Quota> quotas = {{Traffic::kTcp, packets * 60 / 100, 100},
+                               {Traffic::kUdp, packets * 20 / 100, 6},
+                               {Traffic::kIcmp, packets * 15 / 100, 20},
+                               {Traffic::kGeneric, packets * 5 / 100, 20}};
   if (protocol == "all") return quotas;
   std::erase_if(quotas, [&](const Quota& quota) { return NameOf(quota.traffic) != protocol; });
   quotas.front().packets = packets;

@@ -1,4 +1,5 @@
-// Replays the kernel's recorded answers on the tracker.
+// Replays the kernel's recorded answers, by way of the sensor's decoder and the
+// columns of a batch, on the tracker.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -6,6 +7,7 @@
 #include <sstream>
 #include <string>
 
+#include "tests/differential/decoded_packet.h"
 #include "tests/testing/scenario.h"
 
 namespace conntrack {
@@ -23,7 +25,8 @@ TEST_P(GoldenTest, TrackerAnswersAsTheKernelDid) {
   for (const ScenarioCase& scenario : *cases) {
     ASSERT_FALSE(scenario.recorded.empty());
     packets += scenario.steps.size();
-    for (const std::string& problem : RunScenario(scenario)) ADD_FAILURE() << problem;
+    for (const std::string& problem : RunScenario(scenario, DecodedPacketSource()))
+      ADD_FAILURE() << problem;
   }
   EXPECT_GE(packets, 1000u);
 }
