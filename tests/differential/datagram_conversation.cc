@@ -12,8 +12,8 @@ constexpr uint8_t kRedirectV6 = 137;
 
 void TurnAround(PacketSpec* spec) { std::swap(spec->source, spec->destination); }
 
-void AddExtension(Family family, PacketSpec* spec, Random* random) {
-  if (family == Family::kIpv6 && random->Percent(5)) {
+void AddExtension(PacketSpec* spec, Random* random) {
+  if (random->Percent(5)) {
     spec->extension_units = static_cast<uint8_t>(1 + random->Below(3));
   }
 }
@@ -136,7 +136,7 @@ std::vector<PacketSpec> MakeUdpPackets(Family family, Random* random) {
       spec.payload_length = 0;
       spec.transport_bytes = static_cast<uint16_t>(random->Below(9));
     }
-    AddExtension(family, &spec, random);
+    AddExtension(&spec, random);
     packets.push_back(spec);
   }
   return packets;
@@ -154,7 +154,7 @@ std::vector<PacketSpec> MakeIcmpPackets(Family family, Random* random) {
     } else {
       packets.push_back(MakeQuery(family, random, &last));
     }
-    AddExtension(family, &packets.back(), random);
+    AddExtension(&packets.back(), random);
   }
   return packets;
 }
@@ -180,7 +180,7 @@ std::vector<PacketSpec> MakeGenericPackets(Family family, Random* random) {
       spec.icmp_type = random->Pick<uint8_t>({0, 1, 3, 8, 128, 129, 135, 200});
     }
     if (!packets.empty() && random->Percent(40)) TurnAround(&spec);
-    AddExtension(family, &spec, random);
+    AddExtension(&spec, random);
     packets.push_back(spec);
   }
   return packets;

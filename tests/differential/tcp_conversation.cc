@@ -392,7 +392,7 @@ class TcpScript {
 
   void Step() {
     const uint32_t dice = random_.Below(100);
-    const bool extension = family_ == Family::kIpv6 && random_.Percent(5);
+    const bool extension = random_.Percent(4);
     const size_t before = packets_.size();
     if (random_.Percent(2)) {
       packets_.push_back(MakeIcmpError(family_, kProtocolTcp, &random_));

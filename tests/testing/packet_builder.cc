@@ -8,6 +8,7 @@ namespace conntrack {
 namespace {
 
 constexpr uint8_t kDestinationOptions = 60;
+constexpr uint8_t kIpv4Nop = 1;
 constexpr uint8_t kOptionNop = 1;
 constexpr uint8_t kOptionWindowScale = 3;
 constexpr uint8_t kOptionSackPermitted = 4;
@@ -52,31 +53,43 @@ uint16_t Checksum(uint64_t sum) {
   return static_cast<uint16_t>(~sum);
 }
 
-void PutIpHeader(const Endpoints& endpoints, Role source, Role destination, uint8_t protocol,
-                 uint8_t hop_limit, uint16_t tag, bool fragment, size_t payload_length,
-                 std::vector<uint8_t>* bytes) {
-  const Address& from = endpoints.address[static_cast<size_t>(source)];
-  const Address& to = endpoints.address[static_cast<size_t>(destination)];
+struct IpHeader {
+  Role source;
+  Role destination;
+  uint8_t protocol;
+  uint8_t hop_limit;
+  uint16_t tag = 0;
+  // IPv4 only: not the first fragment, and bytes of options.
+  bool fragment = false;
+  size_t option_bytes = 0;
+  // What follows.
+  size_t payload_length;
+};
+
+void PutIpHeader(const Endpoints& endpoints, const IpHeader& header, std::vector<uint8_t>* bytes) {
+  const Address& from = endpoints.address[static_cast<size_t>(header.source)];
+  const Address& to = endpoints.address[static_cast<size_t>(header.destination)];
   if (endpoints.family == Family::kIpv6) {
-    Put32(0x60000000u | tag, bytes);
-    Put16(static_cast<uint32_t>(payload_length), bytes);
-    Put8(protocol, bytes);
-    Put8(hop_limit, bytes);
+    Put32(0x60000000u | header.tag, bytes);
+    Put16(static_cast<uint32_t>(header.payload_length), bytes);
+    Put8(header.protocol, bytes);
+    Put8(header.hop_limit, bytes);
     PutAddress(Family::kIpv6, from, bytes);
     PutAddress(Family::kIpv6, to, bytes);
     return;
   }
   const size_t begin = bytes->size();
-  Put16(0x4500, bytes);
-  Put16(static_cast<uint32_t>(20 + payload_length), bytes);
-  Put16(tag, bytes);
-  Put16(fragment ? 0x0010 : 0x4000, bytes);
-  Put8(hop_limit, bytes);
-  Put8(protocol, bytes);
+  Put16(static_cast<uint32_t>(0x4500 + (header.option_bytes / 4 << 8)), bytes);
+  Put16(static_cast<uint32_t>(20 + header.option_bytes + header.payload_length), bytes);
+  Put16(header.tag, bytes);
+  Put16(header.fragment ? 0x0010 : 0x4000, bytes);
+  Put8(header.hop_limit, bytes);
+  Put8(header.protocol, bytes);
   Put16(0, bytes);
   PutAddress(Family::kIpv4, from, bytes);
   PutAddress(Family::kIpv4, to, bytes);
-  Set16(begin + 10, Checksum(Sum(std::span(*bytes).subspan(begin, 20))), bytes);
+  bytes->resize(bytes->size() + header.option_bytes, kIpv4Nop);
+  Set16(begin + 10, Checksum(Sum(std::span(*bytes).subspan(begin))), bytes);
 }
 
 std::vector<uint8_t> QuotedPacket(const Endpoints& endpoints, const QuoteSpec& quote) {
@@ -84,8 +97,14 @@ std::vector<uint8_t> QuotedPacket(const Endpoints& endpoints, const QuoteSpec& q
   const bool ipv6 = endpoints.family == Family::kIpv6;
   const bool fragment_header = ipv6 && quote.fragment;
   const uint8_t protocol = fragment_header ? uint8_t{44} : quote.protocol;
-  PutIpHeader(endpoints, quote.source, quote.destination, protocol, 60, 0, quote.fragment,
-              40 + (fragment_header ? 8 : 0), &bytes);
+  PutIpHeader(endpoints,
+              {.source = quote.source,
+               .destination = quote.destination,
+               .protocol = protocol,
+               .hop_limit = 60,
+               .fragment = quote.fragment,
+               .payload_length = 40u + (fragment_header ? 8u : 0u)},
+              &bytes);
   if (fragment_header) {
     Put8(quote.protocol, &bytes);
     Put8(0, &bytes);
@@ -245,10 +264,17 @@ std::vector<uint8_t> BuildPacket(const PacketSpec& spec, const Endpoints& endpoi
   SetChecksum(spec, endpoints, &transport);
   const size_t extension_bytes = size_t{spec.extension_units} * 8;
   std::vector<uint8_t> bytes;
-  PutIpHeader(endpoints, spec.source, spec.destination,
-              extension_bytes > 0 ? kDestinationOptions : spec.protocol, spec.hop_limit, tag, false,
-              extension_bytes + transport.bytes.size(), &bytes);
-  if (extension_bytes > 0) {
+  const bool extended = endpoints.family == Family::kIpv6 && extension_bytes > 0;
+  PutIpHeader(endpoints,
+              {.source = spec.source,
+               .destination = spec.destination,
+               .protocol = extended ? kDestinationOptions : spec.protocol,
+               .hop_limit = spec.hop_limit,
+               .tag = tag,
+               .option_bytes = endpoints.family == Family::kIpv4 ? extension_bytes : 0,
+               .payload_length = (extended ? extension_bytes : 0) + transport.bytes.size()},
+              &bytes);
+  if (extended) {
     Put8(spec.protocol, &bytes);
     Put8(uint32_t{spec.extension_units} - 1u, &bytes);
     // One padding option fills the rest.

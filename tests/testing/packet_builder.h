@@ -73,7 +73,8 @@ struct PacketSpec {
   uint8_t icmp_code = 0;
   std::optional<QuoteSpec> quote;
 
-  // IPv6 only: units of 8 bytes of a destination options header.
+  // Units of 8 bytes that the IP header is longer: a destination options header
+  // in IPv6, options that do nothing in IPv4 (at most 5).
   uint8_t extension_units = 0;
 
   // What may be wrong with it.

@@ -16,7 +16,7 @@
 //   what     TCP flags (S F R P . U E C, null for none), udp, icmp, icmpv6, or
 //            ip:NUMBER
 //   details  seq= ack= win= len= opts=; type= code= quote=; conn= (added to the
-//            client's port or id) ttl= ext= (units of an IPv6 extension header);
+//            client's port or id) ttl= ext= (8-byte units of IP options);
 //            bad_checksum no_checksum transport_bytes= data_offset= udp_length=
 //   opts     a list of wscale:N sackok ts:N sack:L-R+L-R nop end hex:BYTES
 //   quote    client>server:tcp, then conn=N type=N code=N bytes=N fragment, all

@@ -120,7 +120,7 @@ Packet TrackerPacketOf(const PacketSpec& spec, const Endpoints& endpoints, Time 
   if (spec.hop_limit == 255) packet.flags |= packet_flag::kHopLimit255;
   if (spec.bad_checksum && !spec.no_checksum) packet.flags |= packet_flag::kChecksumBad;
   const size_t network_header =
-      endpoints.family == Family::kIpv4 ? 20 : 40 + size_t{spec.extension_units} * 8;
+      (endpoints.family == Family::kIpv4 ? 20 : 40) + size_t{spec.extension_units} * 8;
   const size_t available = packet.total_length - network_header;
   if (spec.protocol == kProtocolTcp) {
     ReadTcp(spec, available, &packet);
