@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -86,13 +85,10 @@ absl::StatusOr<std::optional<Mismatch>> Comparer::Run(std::span<const Conversati
   TrackerSubject ours(settings, DecodedPacketSource());
   EventSorter kernel_events;
   EventSorter our_events;
-  const Time begin = Now();
   for (const Planned& planned : Plan(conversations)) {
     const Conversation& conversation = conversations[planned.conversation];
     const PacketSpec& spec = conversation.packets[planned.packet];
-    // Real time is the kernel's only clock.
-    const Duration early = begin + planned.time - Now();
-    if (early > Duration(0)) std::this_thread::sleep_for(early);
+    kernel_.WaitUntil(planned.time);
     const Time now = Now();
     absl::StatusOr<Observation> kernel = kernel_.Send(spec, conversation.endpoints);
     if (!kernel.ok()) return kernel.status();

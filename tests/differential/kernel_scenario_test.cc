@@ -6,7 +6,6 @@
 #include <fstream>
 #include <sstream>
 #include <string>
-#include <thread>
 
 #include "absl/strings/match.h"
 #include "tests/differential/kernel_subject.h"
@@ -30,10 +29,9 @@ Fields ForKernel(const Fields& expected) {
 void RunOnKernel(const ScenarioCase& scenario, KernelSubject* kernel) {
   ASSERT_TRUE(kernel->Reset(scenario.settings).ok());
   const Endpoints endpoints = DefaultEndpoints(scenario.family);
-  const auto begin = std::chrono::steady_clock::now();
   for (const ScenarioStep& step : scenario.steps) {
     ASSERT_FALSE(step.look) << "line " << step.line << ": a kernel's clock does not jump";
-    std::this_thread::sleep_until(begin + step.spec.time);
+    kernel->WaitUntil(step.spec.time);
     const auto seen = kernel->Send(step.spec, endpoints);
     ASSERT_TRUE(seen.ok()) << seen.status().ToString();
     const std::string difference =

@@ -1,6 +1,7 @@
 #include "tests/differential/kernel_subject.h"
 
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -98,7 +99,13 @@ absl::Status KernelSubject::Reset(const ZoneSettings& settings) {
     absl::Status status = KernelNetwork::SetSysctl(name, absl::StrCat(value));
     if (!status.ok()) return status;
   }
-  return netlink_->Flush();
+  absl::Status status = netlink_->Flush();
+  reset_at_ = std::chrono::steady_clock::now();
+  return status;
+}
+
+void KernelSubject::WaitUntil(Duration since_reset) const {
+  std::this_thread::sleep_until(reset_at_ + since_reset);
 }
 
 }  // namespace conntrack

@@ -4,6 +4,7 @@
 // Not thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 
@@ -27,8 +28,12 @@ class KernelSubject {
   absl::StatusOr<Observation> Send(const PacketSpec& spec, const Endpoints& endpoints);
 
   // Ends all connections and takes over switches and timeouts of `settings`,
-  // which must be whole seconds.
+  // which must be whole seconds. Time starts anew.
   absl::Status Reset(const ZoneSettings& settings);
+
+  // Returns when that much time has passed since Reset. Real time is the
+  // kernel's only clock.
+  void WaitUntil(Duration since_reset) const;
 
  private:
   KernelSubject(std::unique_ptr<KernelNetwork> network, std::unique_ptr<KernelNetlink> netlink)
@@ -37,6 +42,7 @@ class KernelSubject {
   std::unique_ptr<KernelNetwork> network_;
   std::unique_ptr<KernelNetlink> netlink_;
   uint16_t tag_ = 0;
+  std::chrono::steady_clock::time_point reset_at_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace conntrack

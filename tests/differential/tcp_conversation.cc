@@ -5,6 +5,7 @@
 #include <array>
 
 #include "tests/differential/conversation.h"
+#include "tests/differential/tcp_fields.h"
 
 namespace conntrack {
 namespace {
@@ -51,40 +52,8 @@ class TcpScript {
     PacketSpec spec;
     spec.source = from == 0 ? Role::kClient : Role::kServer;
     spec.destination = from == 0 ? Role::kServer : Role::kClient;
-    spec.window = Window();
+    spec.window = TcpWindow(&random_);
     return spec;
-  }
-
-  uint16_t Window() {
-    if (random_.Percent(60)) return random_.Pick<uint16_t>({5000, 32'767, 65'535});
-    return random_.Pick<uint16_t>({0, 1, 100, 1000, 5000, 32'767, 65'535});
-  }
-
-  // Distances from where a number should be.
-  uint32_t Offset() {
-    switch (random_.Below(14)) {
-      case 0:
-        return random_.Next();
-      case 1:
-        return static_cast<uint32_t>(random_.Pick({66'000, 66'001, 65'999, 70'000}));
-      case 2:
-        return static_cast<uint32_t>(random_.Pick({-66'000, -66'001, -65'999, -200'000}));
-      case 3:
-        return static_cast<uint32_t>(random_.Pick({32'767, 32'768, 65'535, 65'536, 65'534}));
-      case 4:
-        return static_cast<uint32_t>(random_.Pick({-32'767, -32'768, -65'535, -65'536}));
-      case 5:
-        return static_cast<uint32_t>(random_.Pick({4999, 5000, 5001, -5000, -5001}));
-      case 6:
-        return static_cast<uint32_t>(random_.Pick({99, 100, 101, -100, -101, -99}));
-      case 7:
-        return static_cast<uint32_t>(random_.Pick({999, 1000, 1001, -1000, -1001}));
-      case 8:
-      case 9:
-        return static_cast<uint32_t>(random_.Pick({1, -1, 2, -2}));
-      default:
-        return 0;
-    }
   }
 
   void AddSynOptions(size_t from, PacketSpec* spec) {
@@ -95,7 +64,7 @@ class TcpScript {
     }
     if (random_.Percent(50)) AppendSackPermitted(&spec->tcp_options);
     if (random_.Percent(20)) AppendTimestamps(random_.Next(), &spec->tcp_options);
-    if (random_.Percent(6)) Distort(spec);
+    if (random_.Percent(6)) DistortOptions(spec, &random_);
   }
 
   void AddSegmentOptions(size_t from, PacketSpec* spec) {
@@ -105,49 +74,14 @@ class TcpScript {
       std::vector<SackBlock> blocks;
       const uint32_t count = 1 + random_.Below(3);
       for (uint32_t i = 0; i < count; ++i) {
-        const uint32_t right = base + Offset();
+        const uint32_t right = base + TcpOffset(&random_);
         blocks.push_back({right - random_.Pick<uint32_t>({1, 100, 1000}), right});
       }
       const size_t room = 40 - spec->tcp_options.size();
       blocks.resize(std::min(blocks.size(), (room - 2) / 8));
       AppendSack(blocks, &spec->tcp_options);
     }
-    if (random_.Percent(2)) Distort(spec);
-  }
-
-  // Options that break off, run over, or have the wrong length.
-  void Distort(PacketSpec* spec) {
-    std::vector<uint8_t> piece;
-    switch (random_.Below(8)) {
-      case 0:
-        piece = {3, 4, 7, 1};
-        break;
-      case 1:
-        piece = {4, 3, 0};
-        break;
-      case 2:
-        piece = {5, 6, 0, 0, 0, 0};
-        break;
-      case 3:
-        piece = {static_cast<uint8_t>(random_.Below(256)), 0};
-        break;
-      case 4:
-        piece = {static_cast<uint8_t>(random_.Below(256)), 1};
-        break;
-      case 5:
-        piece = {253, 40, 3, 3};
-        break;
-      case 6:
-        piece = {0, 3, 3, 7};
-        break;
-      default:
-        piece = {1, 1, 1, 3};
-        break;
-    }
-    if (piece.size() + spec->tcp_options.size() > 40) return;
-    const bool front = random_.Percent(50);
-    spec->tcp_options.insert(front ? spec->tcp_options.begin() : spec->tcp_options.end(),
-                             piece.begin(), piece.end());
+    if (random_.Percent(2)) DistortOptions(spec, &random_);
   }
 
   void Push(size_t from, const PacketSpec& spec) {
@@ -240,7 +174,7 @@ class TcpScript {
   // what most connections do most of the time.
   void SendBulk() {
     const size_t from = random_.Below(2);
-    const uint16_t window = Window();
+    const uint16_t window = TcpWindow(&random_);
     const uint32_t segments = 1 + random_.Below(5);
     for (uint32_t i = 0; i < segments; ++i) {
       SendSegment(from, kAck);
@@ -313,7 +247,7 @@ class TcpScript {
 
   void Reopen() {
     const size_t from = random_.Percent(70) ? 0 : 1;
-    ends_[from].next += random_.Percent(50) ? random_.Next() : Offset();
+    ends_[from].next += random_.Percent(50) ? random_.Next() : TcpOffset(&random_);
     SendSyn(from, false);
     if (random_.Percent(50)) {
       ends_[Other(from)].next += random_.Percent(50) ? random_.Next() : 0;
@@ -329,8 +263,8 @@ class TcpScript {
     PacketSpec spec = Blank(from);
     spec.tcp_flags = random_.Percent(50) ? kRst : kRst | kAck;
     const End& end = ends_[from];
-    spec.sequence = random_.Pick(
-        {end.next, end.previous, uint32_t{0}, end.next + Offset(), end.next - 1, end.next + 1});
+    spec.sequence = random_.Pick({end.next, end.previous, uint32_t{0},
+                                  end.next + TcpOffset(&random_), end.next - 1, end.next + 1});
     // Where the other side last acknowledged: the exact place.
     if (random_.Percent(40)) {
       for (auto packet = packets_.rbegin(); packet != packets_.rend(); ++packet) {
@@ -341,8 +275,8 @@ class TcpScript {
       }
     }
     const End& peer = ends_[Other(from)];
-    spec.acknowledgment =
-        random_.Pick({peer.next, peer.previous, uint32_t{0}, peer.next + Offset(), peer.next + 1});
+    spec.acknowledgment = random_.Pick(
+        {peer.next, peer.previous, uint32_t{0}, peer.next + TcpOffset(&random_), peer.next + 1});
     if (random_.Percent(30)) spec.window = 0;
     packets_.push_back(spec);
     if (random_.Percent(50)) Reopen();
@@ -358,8 +292,8 @@ class TcpScript {
                                      kRst | kAck, kSyn | kUrg, kAck | kUrg, kFin | kAck | kUrg,
                                      kFin, 0, kSyn | kEce | kCwr});
     const End& end = ends_[from];
-    spec.sequence = (random_.Percent(70) ? end.next : end.previous) + Offset();
-    spec.acknowledgment = ends_[Other(from)].next + Offset();
+    spec.sequence = (random_.Percent(70) ? end.next : end.previous) + TcpOffset(&random_);
+    spec.acknowledgment = ends_[Other(from)].next + TcpOffset(&random_);
     spec.payload_length = random_.Pick<uint16_t>({0, 0, 0, 1, 100, 1000});
     if ((spec.tcp_flags & kSyn) != 0) AddSynOptions(from, &spec);
     AddSegmentOptions(from, &spec);
