@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +19,8 @@
 #include "tests/differential/conversation.h"
 #include "tests/differential/coverage.h"
 #include "tests/differential/kernel_subject.h"
+#include "tests/differential/recorder.h"
+#include "tests/differential/rounds.h"
 #include "tests/testing/scenario.h"
 
 namespace conntrack {
@@ -26,92 +28,42 @@ namespace {
 
 constexpr int kExitDifference = 1;
 constexpr int kExitSkipped = 77;
-constexpr uint32_t kFlatConversations = 250;
+constexpr uint32_t kFlatConversations = 100;
 // A round with pauses lasts several seconds whatever it holds.
 constexpr uint32_t kPausedConversations = 1200;
 
+// Without what a distribution adds.
 std::string KernelRelease() {
   utsname name;
-  return uname(&name) == 0 ? name.release : "unknown";
-}
-
-// Switches off their defaults in one round of three.
-ZoneSettings MakeSettings(Random* random) {
-  ZoneSettings settings;
-  if (!random->Percent(33)) return settings;
-  settings.checksum = random->Percent(70);
-  settings.tcp.loose = random->Percent(70);
-  settings.tcp.be_liberal = random->Percent(25);
-  settings.tcp.ignore_invalid_rst = random->Percent(30);
-  settings.tcp.max_retransmissions = random->Pick<uint8_t>({0, 1, 3, 5});
-  if (random->Percent(30)) {
-    settings.tcp.max_retransmission_timeout = std::chrono::seconds(200);
-    settings.tcp.unacknowledged = std::chrono::seconds(100);
-  }
-  return settings;
-}
-
-// Timeouts of a few seconds, so that connections expire between phases.
-void ShortenTimeouts(ZoneSettings* settings, Random* random) {
-  const auto seconds = [&] { return std::chrono::seconds(random->Pick({1, 2, 4})); };
-  for (size_t state = 1; state < kTcpStates; ++state) {
-    // Linux has no switch for it.
-    if (state == static_cast<size_t>(TcpState::kSynSent2)) continue;
-    settings->tcp.timeout[state] = seconds();
-  }
-  settings->udp = seconds();
-  settings->udp_stream = seconds();
-  settings->icmp = seconds();
-  settings->icmpv6 = seconds();
-  settings->generic = seconds();
-}
-
-struct Round {
-  ZoneSettings settings;
-  std::vector<Conversation> conversations;
-};
-
-Round MakeRound(Traffic traffic, bool paused, uint32_t* number, Random* random) {
-  Round round;
-  round.settings = MakeSettings(random);
-  if (paused && random->Percent(60)) ShortenTimeouts(&round.settings, random);
-  const uint32_t count = paused ? kPausedConversations : kFlatConversations;
-  for (uint32_t i = 0; i < count; ++i) {
-    const Family family = random->Percent(30) ? Family::kIpv6 : Family::kIpv4;
-    Conversation made{MakeEndpoints(family, ++*number, random), {}};
-    made.packets = MakePackets(traffic, family, random);
-    if (paused) AddPauses(3, &made.packets, random);
-    if (random->Percent(1)) {
-      // Both ends are one, a LAND attack.
-      for (PacketSpec& packet : made.packets) {
-        packet.source = packet.destination = Role::kClient;
-        if (packet.quote) packet.quote->source = packet.quote->destination = Role::kClient;
-      }
-    }
-    round.conversations.push_back(std::move(made));
-  }
-  return round;
+  if (uname(&name) != 0) return "unknown";
+  const std::string release = name.release;
+  return release.substr(0, release.find('-'));
 }
 
 struct Quota {
   Traffic traffic;
-  const char* name;
   uint64_t packets;
-  uint64_t compared = 0;
   // Every so many rounds one has pauses.
   uint32_t paused_every;
+  uint64_t compared = 0;
   uint32_t rounds = 0;
 };
 
+const char* NameOf(Traffic traffic) {
+  static constexpr std::array<const char*, 4> kNames = {"tcp", "udp", "icmp", "generic"};
+  return kNames[static_cast<size_t>(traffic)];
+}
+
+// `packets` of one protocol, or shared out among all.
 std::vector<Quota> MakeQuotas(const std::string& protocol, uint64_t packets) {
-  if (protocol == "tcp") return {{Traffic::kTcp, "tcp", packets, 0, 20, 0}};
-  if (protocol == "udp") return {{Traffic::kUdp, "udp", packets, 0, 2, 0}};
-  if (protocol == "icmp") return {{Traffic::kIcmp, "icmp", packets, 0, 8, 0}};
-  if (protocol == "generic") return {{Traffic::kGeneric, "generic", packets, 0, 8, 0}};
-  return {{Traffic::kTcp, "tcp", packets * 6 / 10, 0, 20, 0},
-          {Traffic::kUdp, "udp", packets * 2 / 10, 0, 2, 0},
-          {Traffic::kIcmp, "icmp", packets * 15 / 100, 0, 8, 0},
-          {Traffic::kGeneric, "generic", packets * 5 / 100, 0, 8, 0}};
+  std::vector<Quota> quotas = {{Traffic::kTcp, packets * 60 / 100, 100},
+                               {Traffic::kUdp, packets * 20 / 100, 6},
+                               {Traffic::kIcmp, packets * 15 / 100, 20},
+                               {Traffic::kGeneric, packets * 5 / 100, 20}};
+  if (protocol == "all") return quotas;
+  std::erase_if(quotas, [&](const Quota& quota) { return NameOf(quota.traffic) != protocol; });
+  quotas.front().packets = packets;
+  return quotas;
 }
 
 // Prints what is known of a difference: the shortest packets, with the kernel's
@@ -156,7 +108,7 @@ class Run {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     if (verbose_) std::printf("%s", coverage_.Report().c_str());
     for (const Quota& quota : *quotas) {
-      std::printf("%s: %lu packets, 0 differences\n", quota.name, quota.compared);
+      std::printf("%s: %lu packets, 0 differences\n", NameOf(quota.traffic), quota.compared);
     }
     std::printf("%lu packets in %.1f s (%.0f/s), 0 differences\n", comparer_.compared(), seconds,
                 static_cast<double>(comparer_.compared()) / seconds);
@@ -167,7 +119,12 @@ class Run {
   int CompareRound(Quota* quota) {
     // The first one of all has pauses, so that a short run has some too.
     const bool paused = quota->rounds++ % quota->paused_every == 0;
-    const Round round = MakeRound(quota->traffic, paused, &number_, &random_);
+    const Round round =
+        MakeRound({.traffic = quota->traffic,
+                   .paused = paused,
+                   .expiring = paused,
+                   .conversations = paused ? kPausedConversations : kFlatConversations},
+                  &number_, &random_);
     coverage_.BeginRound();
     const auto mismatch = comparer_.Run(round.conversations, round.settings,
                                         [&](size_t conversation, const ComparedPacket& packet) {
@@ -186,8 +143,8 @@ class Run {
     if (isatty(STDOUT_FILENO) == 0) return;
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    std::printf("\r\033[K%s: %lu of %lu packets, %.0f/s", quota.name, quota.compared, quota.packets,
-                static_cast<double>(comparer_.compared()) / seconds);
+    std::printf("\r\033[K%s: %lu of %lu packets, %.0f/s", NameOf(quota.traffic), quota.compared,
+                quota.packets, static_cast<double>(comparer_.compared()) / seconds);
     std::fflush(stdout);
   }
 
@@ -197,6 +154,21 @@ class Run {
   const bool verbose_;
   uint32_t number_ = 0;
 };
+
+int RecordAll(const std::string& directory, uint64_t seed, KernelSubject* kernel) {
+  for (Recording recording :
+       {Recording{Traffic::kTcp, "", seed, 3000}, Recording{Traffic::kUdp, "", seed, 2000},
+        Recording{Traffic::kIcmp, "", seed, 2000}, Recording{Traffic::kGeneric, "", seed, 1000}}) {
+    recording.kernel_release = KernelRelease();
+    const std::string path = absl::StrCat(directory, "/", NameOf(recording.traffic), ".txt");
+    if (absl::Status status = RecordAnswers(recording, kernel, path); !status.ok()) {
+      std::printf("%s: %s\n", path.c_str(), status.ToString().c_str());
+      return kExitDifference;
+    }
+    std::printf("%s\n", path.c_str());
+  }
+  return 0;
+}
 
 int Main(int argc, char** argv) {
   CLI::App app("Compares the tracker with the live kernel, packet by packet.");
@@ -210,6 +182,8 @@ int Main(int argc, char** argv) {
       ->check(CLI::IsMember({"all", "tcp", "udp", "icmp", "generic"}))
       ->capture_default_str();
   app.add_flag("--coverage,!--no-coverage", verbose, "Print which rules were exercised.");
+  std::string record;
+  app.add_option("--record", record, "Write golden files to this directory instead.");
   CLI11_PARSE(app, argc, argv);
   std::printf("kernel %s, seed %lu, %lu packets of %s\n", KernelRelease().c_str(), seed, packets,
               protocol.c_str());
@@ -218,6 +192,7 @@ int Main(int argc, char** argv) {
     std::printf("skipped: %s\n", kernel.status().ToString().c_str());
     return kExitSkipped;
   }
+  if (!record.empty()) return RecordAll(record, seed, kernel->get());
   std::vector<Quota> quotas = MakeQuotas(protocol, packets);
   return Run(kernel->get(), seed, verbose).Compare(&quotas);
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/tracker/tuple.h"
+#include "tests/differential/decoded_packet.h"
 #include "tests/testing/tracker_subject.h"
 
 namespace conntrack {
@@ -82,7 +83,7 @@ absl::StatusOr<std::optional<Mismatch>> Comparer::Run(std::span<const Conversati
                                                       const ZoneSettings& settings,
                                                       const Observer& observer) {
   if (absl::Status status = kernel_.Reset(settings); !status.ok()) return status;
-  TrackerSubject ours(settings);
+  TrackerSubject ours(settings, DecodedPacketSource());
   EventSorter kernel_events;
   EventSorter our_events;
   const Time begin = Now();
@@ -96,7 +97,7 @@ absl::StatusOr<std::optional<Mismatch>> Comparer::Run(std::span<const Conversati
     absl::StatusOr<Observation> kernel = kernel_.Send(spec, conversation.endpoints);
     if (!kernel.ok()) return kernel.status();
     Observation tracker = ours.Send(spec, conversation.endpoints, now);
-    tracker.verdict->reason = InvalidReason::kNone;
+    if (tracker.verdict.has_value()) tracker.verdict->reason = InvalidReason::kNone;
     const std::optional<SeenTuple> tuple = TupleOf(spec, conversation.endpoints);
     kernel_events.Sort(tuple, &*kernel);
     our_events.Sort(tuple, &tracker);

@@ -192,7 +192,10 @@ class TcpScript {
   }
 
   void Begin() {
-    switch (random_.Below(10)) {
+    switch (random_.Below(11)) {
+      case 10:
+        SendAndClose();
+        return;
       case 0:  // In the middle.
       case 1:
         SendSegment(random_.Percent(80) ? 0 : 1, random_.Percent(50) ? kAck : kAck | kPsh);
@@ -221,6 +224,7 @@ class TcpScript {
   }
 
   void SendPlausible() {
+    if (random_.Percent(12)) return SendBulk();
     const size_t from = random_.Below(2);
     End& end = ends_[from];
     if (!end.opened) {
@@ -232,7 +236,74 @@ class TcpScript {
     }
   }
 
+  // One end sends, the other acknowledges each segment with the same window:
+  // what most connections do most of the time.
+  void SendBulk() {
+    const size_t from = random_.Below(2);
+    const uint16_t window = Window();
+    const uint32_t segments = 1 + random_.Below(5);
+    for (uint32_t i = 0; i < segments; ++i) {
+      SendSegment(from, kAck);
+      PacketSpec answer = Blank(Other(from));
+      answer.tcp_flags = kAck;
+      answer.sequence = ends_[Other(from)].next;
+      answer.acknowledgment = ends_[from].next;
+      answer.window = window;
+      Push(Other(from), answer);
+    }
+  }
+
+  // A whole connection from SYN to TIME_WAIT or CLOSE, so that what comes after
+  // is met often.
+  void SendAndClose() {
+    SendSyn(0, false);
+    SendSyn(1, true);
+    SendSegment(0, kAck);
+    const size_t first = random_.Below(2);
+    if (random_.Percent(20)) return SendReset();
+    SendSegment(first, kFin | kAck);
+    if (random_.Percent(50)) SendSegment(Other(first), kAck);
+    SendSegment(Other(first), kFin | kAck);
+    if (random_.Percent(50)) {
+      // A SYN in LAST_ACK, and the ACKs that challenge it.
+      ends_[0].next += random_.Next();
+      SendSyn(0, false);
+      SendSegment(1, kAck);
+      if (random_.Percent(50)) SendSegment(1, kAck);
+    } else {
+      SendSegment(first, kAck);
+    }
+  }
+
+  // The last packet again, but for one field.
+  void RepeatAlmost() {
+    PacketSpec spec = packets_.back();
+    const uint32_t times = 1 + random_.Below(4);
+    for (uint32_t i = 0; i < times; ++i) {
+      PacketSpec other = spec;
+      switch (random_.Below(5)) {
+        case 0:
+          ++other.sequence;
+          if (other.payload_length > 0) --other.payload_length;
+          break;
+        case 1:
+          other.payload_length = static_cast<uint16_t>(other.payload_length ^ 1);
+          break;
+        case 2:
+          --other.acknowledgment;
+          break;
+        case 3:
+          other.window = static_cast<uint16_t>(other.window ^ 1);
+          break;
+        default:
+          break;
+      }
+      packets_.push_back(other);
+    }
+  }
+
   void Repeat() {
+    if (random_.Percent(30)) return RepeatAlmost();
     const size_t back =
         1 + random_.Below(std::min<uint32_t>(static_cast<uint32_t>(packets_.size()), 4));
     const PacketSpec spec = packets_[packets_.size() - back];

@@ -40,6 +40,7 @@
 #include "server/tracker/settings.h"
 #include "tests/testing/observation.h"
 #include "tests/testing/packet_builder.h"
+#include "tests/testing/tracker_subject.h"
 
 namespace conntrack {
 
@@ -66,8 +67,8 @@ struct ScenarioCase {
 absl::StatusOr<std::vector<ScenarioCase>> ParseScenario(absl::string_view text);
 
 // Runs a case on the tracker. A sentence with the line for each expectation
-// that was not met.
-std::vector<std::string> RunScenario(const ScenarioCase& scenario);
+// that was not met. `source` as for TrackerSubject.
+std::vector<std::string> RunScenario(const ScenarioCase& scenario, PacketSource source = nullptr);
 
 // A packet line; ParseScenario reads it back.
 std::string FormatStep(const PacketSpec& spec, const Fields& expected);

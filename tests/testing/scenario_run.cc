@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "tests/testing/scenario.h"
@@ -29,9 +31,9 @@ void AddZoneFields(const Zone& zone, const Fields& wanted, Fields* fields) {
 
 }  // namespace
 
-std::vector<std::string> RunScenario(const ScenarioCase& scenario) {
+std::vector<std::string> RunScenario(const ScenarioCase& scenario, PacketSource source) {
   std::vector<std::string> problems;
-  TrackerSubject tracker(scenario.settings);
+  TrackerSubject tracker(scenario.settings, std::move(source));
   const Endpoints endpoints = DefaultEndpoints(scenario.family);
   const int64_t tolerance = scenario.recorded.empty() ? 0 : 1;
   for (const ScenarioStep& step : scenario.steps) {

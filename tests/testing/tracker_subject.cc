@@ -1,6 +1,7 @@
 #include "tests/testing/tracker_subject.h"
 
 #include <optional>
+#include <utility>
 
 #include "server/tracker/check.h"
 #include "tests/testing/tracker_packet.h"
@@ -50,7 +51,8 @@ SeenEvent SeenOf(const Event& event) {
 
 }  // namespace
 
-TrackerSubject::TrackerSubject(const ZoneSettings& settings) {
+TrackerSubject::TrackerSubject(const ZoneSettings& settings, PacketSource source)
+    : source_(source != nullptr ? std::move(source) : PacketSource(TrackerPacketOf)) {
   TrackerOptions options;
   options.slot_count = 1;
   options.event_bytes_max = 64u << 20;
@@ -61,11 +63,13 @@ TrackerSubject::TrackerSubject(const ZoneSettings& settings) {
 
 Observation TrackerSubject::Send(const PacketSpec& spec, const Endpoints& endpoints, Time now) {
   Quote quote;
-  const Packet packet = TrackerPacketOf(spec, endpoints, now, &quote);
-  Verdict verdict;
-  tracker_->Process({.zone = 0, .server_now = now}, std::span(&packet, 1), std::span(&verdict, 1));
+  const std::optional<Packet> packet = source_(spec, endpoints, now, &quote);
   Observation observation;
-  observation.verdict = verdict;
+  if (packet.has_value()) {
+    observation.verdict.emplace();
+    tracker_->Process({.zone = 0, .server_now = now}, std::span(&*packet, 1),
+                      std::span(&*observation.verdict, 1));
+  }
   if (const std::optional<SeenTuple> tuple = TupleOf(spec, endpoints)) {
     FindConnection(*tuple, endpoints.family, now, &observation);
   }

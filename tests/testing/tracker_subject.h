@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "server/tracker/settings.h"
 #include "server/tracker/time.h"
@@ -15,10 +17,16 @@
 
 namespace conntrack {
 
+// Makes of a description what the tracker is told. Nullopt when it would not be
+// told of such a packet at all. A quote may be written to the last argument.
+using PacketSource =
+    std::function<std::optional<Packet>(const PacketSpec&, const Endpoints&, Time, Quote*)>;
+
 class TrackerSubject {
  public:
-  // One slot, one zone on the server's clock.
-  explicit TrackerSubject(const ZoneSettings& settings);
+  // One slot, one zone on the server's clock. Packets are made by
+  // TrackerPacketOf, without bytes, unless there is another `source`.
+  explicit TrackerSubject(const ZoneSettings& settings, PacketSource source = nullptr);
 
   // Tracks the packet at `now`. The observation holds all events since the
   // last call, those of other connections too.
@@ -34,6 +42,7 @@ class TrackerSubject {
   void TakeEvents(Observation* observation);
   void FindConnection(const SeenTuple& tuple, Family family, Time now, Observation* observation);
 
+  const PacketSource source_;
   std::unique_ptr<Tracker> tracker_;
   uint64_t next_event_ = 1;
 };
