@@ -13,8 +13,9 @@
 
 namespace conntrack {
 
-// One call. It ends when gRPC lets go of the call, which it does whether the
-// call was finished or cancelled.
+// One call. It ends when its status is sent, or, without one, when gRPC lets go
+// of it: not sooner, since a cancelled call may still be worked on, and not
+// later, since whoever serves a stream may keep what is left of it for long.
 class CallObserver : public grpc::experimental::Interceptor {
  public:
   CallObserver(GrpcMetrics* metrics, GrpcMetrics::Method* method)
@@ -22,9 +23,7 @@ class CallObserver : public grpc::experimental::Interceptor {
     method_->started.fetch_add(1, std::memory_order_relaxed);
     if (method_->drains) metrics_->calls_.fetch_add(1);
   }
-  ~CallObserver() override {
-    metrics_->Finish(method_, code_, std::chrono::steady_clock::now() - start_);
-  }
+  ~CallObserver() override { Finish(grpc::StatusCode::CANCELLED); }
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     using grpc::experimental::InterceptionHookPoints;
@@ -37,17 +36,23 @@ class CallObserver : public grpc::experimental::Interceptor {
       method_->sent.fetch_add(1, std::memory_order_relaxed);
     }
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
-      code_ = static_cast<size_t>(methods->GetSendStatus().error_code());
+      Finish(static_cast<size_t>(methods->GetSendStatus().error_code()));
     }
     methods->Proceed();
   }
 
  private:
+  void Finish(size_t code) {
+    if (finished_) return;
+    finished_ = true;
+    metrics_->Finish(method_, code, std::chrono::steady_clock::now() - start_);
+  }
+
   GrpcMetrics* const metrics_;
   GrpcMetrics::Method* const method_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  // Of a call that ends without a status.
-  size_t code_ = grpc::StatusCode::CANCELLED;
+  // A status is sent once, and the destructor runs after all else.
+  bool finished_ = false;
 };
 
 class CallObserverFactory : public grpc::experimental::ServerInterceptorFactoryInterface {

@@ -23,7 +23,7 @@ void IngestService::Start() {
 
 void IngestService::Accept() {
   auto next = std::make_unique<IngestStream>(this);
-  next->Request(queue_.get());
+  RequestNext(next.get());
   void* tag = nullptr;
   bool ok = false;
   while (queue_->Next(&tag, &ok)) {
@@ -36,8 +36,13 @@ void IngestService::Accept() {
       workers_.push_back({std::move(next), std::thread([arrived] { arrived->Run(); })});
     }
     next = std::make_unique<IngestStream>(this);
-    next->Request(queue_.get());
+    RequestNext(next.get());
   }
+}
+
+void IngestService::RequestNext(IngestStream* next) {
+  const MutexLock lock(&mutex_);
+  if (!queue_ended_) next->Request(queue_.get());
 }
 
 void IngestService::JoinFinished(bool all) {
@@ -56,7 +61,11 @@ void IngestService::JoinFinished(bool all) {
 
 void IngestService::Stop() {
   if (queue_ == nullptr) return;
-  queue_->Shutdown();
+  {
+    const MutexLock lock(&mutex_);
+    queue_ended_ = true;
+    queue_->Shutdown();
+  }
   if (accept_thread_.joinable()) accept_thread_.join();
   JoinFinished(true);
 }

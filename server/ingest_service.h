@@ -78,6 +78,8 @@ class IngestService {
   };
 
   void Accept();
+  // Waits for a stream to arrive as `next`, unless the queue has ended.
+  void RequestNext(IngestStream* next);
   void JoinFinished(bool all);
 
   const IngestOptions options_;
@@ -91,6 +93,8 @@ class IngestService {
   std::atomic<uint32_t> stream_count_{0};
   Mutex mutex_;
   std::list<Worker> workers_ ABSL_GUARDED_BY(mutex_);
+  // gRPC aborts on a request to a queue that was shut down.
+  bool queue_ended_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace conntrack

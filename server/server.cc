@@ -36,8 +36,9 @@ constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kPingIntervalMinMs = 5'000;
 // Answers are pages of a size of their own, never above what clients take.
 constexpr uint32_t kSendBytesMax = 4u << 20;
-// After the last stream: for health watches, reflection, answers on their way.
-constexpr std::chrono::milliseconds kShutdownGrace{500};
+// After the last stream ended, or the drain timeout: for statuses on their way,
+// health watches and reflection.
+constexpr Duration kShutdownGrace = std::chrono::milliseconds(500);
 
 // The secret keeps strangers from choosing addresses that collide in a table.
 uint64_t MakeSecret() {
@@ -105,7 +106,7 @@ Server::Server(const ServerConfig& config, const TrackerOptions& options)
       sensors_(config.sensors_max),
       grpc_metrics_(std::make_shared<GrpcMetrics>()) {}
 
-Server::~Server() { DrainUntil(std::chrono::steady_clock::now()); }
+Server::~Server() { End(Duration(0), Duration(0)); }
 
 uint16_t Server::metrics_port() const {
   return metrics_endpoint_ == nullptr ? 0 : metrics_endpoint_->port();
@@ -221,9 +222,9 @@ void Server::WaitForDrainRequest() {
   requested_.wait(lock, [this] { return drain_requested_; });
 }
 
-void Server::Drain() { DrainUntil(std::chrono::steady_clock::now() + config_.drain_timeout); }
+void Server::Drain() { End(config_.drain_timeout, kShutdownGrace); }
 
-void Server::DrainUntil(std::chrono::steady_clock::time_point deadline) {
+void Server::End(Duration timeout, Duration grace) {
   const std::lock_guard lock(drain_mutex_);
   if (drained_ || grpc_server_ == nullptr) return;
   drained_ = true;
@@ -232,11 +233,10 @@ void Server::DrainUntil(std::chrono::steady_clock::time_point deadline) {
   for (const ServiceBinding& service : services_) {
     if (service.begin_drain) service.begin_drain();
   }
-  const uint64_t left = grpc_metrics_->WaitIdle(deadline);
-  if (left > 0) spdlog::warn("drain timeout: {} calls are cancelled", left);
-  const auto now = std::chrono::steady_clock::now();
-  const auto grace = std::clamp<std::chrono::steady_clock::duration>(
-      deadline - now, std::chrono::steady_clock::duration::zero(), kShutdownGrace);
+  const uint64_t left = grpc_metrics_->WaitIdle(std::chrono::steady_clock::now() + timeout);
+  if (left > 0 && timeout > Duration(0)) {
+    spdlog::warn("{} calls did not end within the drain timeout", left);
+  }
   grpc_server_->Shutdown(std::chrono::system_clock::now() + grace);
   for (const ServiceBinding& service : services_) {
     if (service.stop) service.stop();

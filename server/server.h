@@ -89,7 +89,8 @@ class Server {
   std::vector<ServiceBinding> MakeServices();
   // Events were made: streams that wait for some may look.
   void NotifyEvents();
-  void DrainUntil(std::chrono::steady_clock::time_point deadline);
+  // Waits for streams for `timeout`, and for what is left for `grace`.
+  void End(Duration timeout, Duration grace);
 
   const ServerConfig config_;
   const ServerClock clock_;

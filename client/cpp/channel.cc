@@ -17,7 +17,7 @@ constexpr int kMessageBytesMax = 16 << 20;
 // A peer that vanished without a word is noticed within the sum of these.
 constexpr int kKeepaliveTimeMs = 10'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
-constexpr int kReconnectBackoffMinMs = 100;
+constexpr int kReconnectBackoffMinMs = 1'000;
 constexpr int kReconnectBackoffMaxMs = 10'000;
 constexpr int kConnectTimeoutMs = 5'000;
 

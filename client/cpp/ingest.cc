@@ -191,6 +191,7 @@ IngestCounts Session::counts() const {
   std::lock_guard lock(mutex_);
   IngestCounts counts = batches_.counts();
   counts.connects = connects_;
+  counts.failures = failures_;
   return counts;
 }
 

@@ -94,6 +94,7 @@ class Session final : public IngestSession {
   StreamState stream_;
   v1::Welcome welcome_;
   uint64_t connects_ = 0;
+  uint64_t failures_ = 0;
   absl::Status connection_status_;
   absl::Status failure_;    // What no reconnect can mend.
   bool finishing_ = false;  // No more calls of Send.

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/backoff.h"
+#include "client/cpp/reconnect.h"
 #include "client/cpp/session.h"
 #include "conntrack/status.h"
 
@@ -52,6 +53,7 @@ void Session::Run() {
     std::unique_lock lock(mutex_);
     if (done()) break;
     connection_status_ = status;
+    ++failures_;
     if (!stream_.violation.ok() || IsPermanent(status)) {
       failure_ = status;
       break;
@@ -63,8 +65,10 @@ void Session::Run() {
     writer_wakes_.wait_for(lock, delay, done);
     if (done()) break;
     lock.unlock();
-    // This session's backoff decides, not the channel's.
-    grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
+    TryConnect(*channel_, [this, &done] {
+      std::lock_guard stop_lock(mutex_);
+      return done();
+    });
   }
   std::lock_guard lock(mutex_);
   ended_ = true;

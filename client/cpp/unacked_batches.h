@@ -69,7 +69,7 @@ class UnackedBatches {
   // Sequence of the batch at the cursor.
   uint64_t unwritten_sequence() const { return first_sequence() + cursor_; }
 
-  // All but `connects`.
+  // All but `connects` and `failures`.
   const IngestCounts& counts() const { return counts_; }
   // The latest, at most 100, oldest first.
   std::vector<Rejection> rejections() const { return {rejections_.begin(), rejections_.end()}; }

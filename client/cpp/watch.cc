@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/backoff.h"
+#include "client/cpp/reconnect.h"
 #include "client/cpp/slot_positions.h"
 #include "conntrack/status.h"
 #include "conntrack/v1/watch_service.grpc.pb.h"
@@ -112,7 +113,12 @@ absl::Status StreamWatcher::OpenStream() {
     std::unique_lock lock(mutex_);
     if (wait_) {
       stopped_wakes_.wait_for(lock, backoff_.Next(), [this] { return stopped_; });
-      grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
+      lock.unlock();
+      TryConnect(*channel_, [this] {
+        std::lock_guard stop_lock(mutex_);
+        return stopped_;
+      });
+      lock.lock();
     }
     if (stopped_) return absl::CancelledError("stopped");
     if (!token_.empty()) {

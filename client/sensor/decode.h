@@ -33,7 +33,7 @@ struct Decoded {
 };
 
 // The latest time that fits a batch (PacketBatch.base_time_unix_ns).
-inline constexpr uint64_t kTimeMaxUnixNs = (uint64_t{1} << 63) - (uint64_t{1} << 33);
+inline constexpr uint64_t kTimeMaxUnixNs = uint64_t{1} << 62;
 
 // Decodes `frame` into `decoded`, all of which is overwritten as far as `kind`
 // says it is meaningful.

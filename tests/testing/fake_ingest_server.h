@@ -54,12 +54,14 @@ struct StreamScript {
 
 class FakeIngestServer final : public v1::IngestService::Service {
  public:
-  // Listens on a free port of 127.0.0.1. Aborts when it cannot.
+  // Listens on a free port of 127.0.0.1, or on `address`, such as
+  // "unix:/path". Aborts when it cannot.
   explicit FakeIngestServer(
-      std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials());
+      std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials(),
+      const std::string& address = "127.0.0.1:0");
   ~FakeIngestServer() override;
 
-  // "127.0.0.1:PORT".
+  // Where it listens, the port included.
   const std::string& address() const { return address_; }
 
   // The next streams go by these, in order; those after them behave.

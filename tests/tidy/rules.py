@@ -115,7 +115,8 @@ def names_say_something(tree):
     """File and type names avoid words that fit everything."""
     findings = []
     for path in sorted(tree.paths):
-        if path.startswith("proto/google/"):
+        # Google's names are Google's, and a scenario may be about TCP's data.
+        if path.startswith("proto/google/") or path.endswith(".ct"):
             continue
         for part in path.split("/"):
             for word in BANNED_WORDS.intersection(_words(part)):
@@ -138,11 +139,17 @@ def tests_are_on(tree):
     build_files = {p.rpartition("/")[0]: t for p, t in tree.matching(r"(.*/)?CMakeLists\.txt")}
     for path, _ in tree.matching(r"tests/.*_test\.(cc|py)"):
         parts = path.split("/")
-        named = any("/".join(parts[depth:]) in build_files.get("/".join(parts[:depth]), "")
-                    for depth in range(1, len(parts)))
-        if not named:
+        if not any(_builds(build_files.get("/".join(parts[:depth]), ""), "/".join(parts[depth:]))
+                   for depth in range(1, len(parts))):
             findings.append(f"{path}:1: no CMakeLists.txt builds or runs it")
     return findings
+
+
+def _builds(build_file, name):
+    """Whether a CMakeLists.txt names a test source, in full or as ${name}_test."""
+    stem = re.sub(r"_test\.\w+$", "", name)
+    return name in build_file or ("}_test." in build_file and
+                                  re.search(rf"(?<![\w/]){re.escape(stem)}\b", build_file) is not None)
 
 
 def tests_do_not_sleep(tree):

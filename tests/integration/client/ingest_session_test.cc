@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <future>
 #include <numeric>
 #include <thread>
@@ -524,6 +525,32 @@ TEST(IngestSessionAloneTest, WithoutAServerTheErrorIsTold) {
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_THAT(std::string(status.message()), HasSubstr("UNAVAILABLE"));
   EXPECT_EQ((*session)->counts().pending_batches, 1u);
+}
+
+TEST(IngestSessionAloneTest, AServerThatIsBackIsReachedAtTheNextTry) {
+  std::string directory = ::testing::TempDir() + "/conntrack-ingest-XXXXXX";
+  ASSERT_NE(mkdtemp(directory.data()), nullptr);
+  ChannelOptions channel_options;
+  channel_options.server = "unix:" + directory + "/socket";
+  auto server =
+      std::make_unique<FakeIngestServer>(grpc::InsecureServerCredentials(), channel_options.server);
+  auto channel = OpenChannel(channel_options);
+  ASSERT_TRUE(channel.ok()) << channel.status();
+  IngestOptions options = Options();
+  options.backoff_min = options.backoff_max = milliseconds(500);
+  auto session = IngestSession::Start(*channel, options);
+  ASSERT_TRUE(session.ok()) << session.status();
+  ASSERT_TRUE((*session)->WaitConnected(seconds(10)).ok());
+  server.reset();
+  // The stream broke, and one attempt to connect was refused.
+  while ((*session)->counts().failures < 2) std::this_thread::yield();
+  server =
+      std::make_unique<FakeIngestServer>(grpc::InsecureServerCredentials(), channel_options.server);
+  ASSERT_TRUE(server->WaitFor([&] { return server->hellos().size() == 1; }));
+  EXPECT_EQ((*session)->counts().failures, 2u);
+  EXPECT_TRUE((*session)->Finish(seconds(10)).ok());
+  server.reset();
+  std::filesystem::remove_all(directory);
 }
 
 struct BadOption {

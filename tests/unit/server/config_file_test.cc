@@ -104,9 +104,11 @@ TEST(ConfigFileTest, ErrorsNameThePlace) {
       {"listen: 'a", "c.yaml:1:11: illegal EOF in scalar"},
       {"zones: 5", "c.yaml:1:8: zones needs a list"},
       {"zones:\n- 5", "c.yaml:2:3: an entry of zones needs a map with the key zone"},
-      {"zones:\n- checksum: true", "c.yaml:2:3: an entry of zones needs the key zone with a number"},
+      {"zones:\n- checksum: true",
+       "c.yaml:2:3: an entry of zones needs the key zone with a number"},
       {"zones:\n- zone: -1", "c.yaml:2:9: zone: \"-1\" is not a whole number"},
-      {"zones:\n- zone: 4294967296", "c.yaml:2:9: zone: 4294967296 is not between 0 and 4294967295"},
+      {"zones:\n- zone: 4294967296",
+       "c.yaml:2:9: zone: 4294967296 is not between 0 and 4294967295"},
       {"zones:\n- zone: 1\n- zone: 1", "c.yaml:3:3: zone 1 stands twice"},
       {"zones:\n- {zone: 1, tcp: {etablished: 1s}}",
        "c.yaml:2:19: unknown key tcp.etablished; did you mean tcp.established?"},
@@ -121,7 +123,7 @@ TEST(ConfigFileTest, WhatIsPrintedIsReadBack) {
 listen: unix:/run/ct.sock
 metrics_listen: ""
 slot_hash_seed: 0xffffffffffffffff
-drain_timeout: 1h30m
+drain_timeout: 45m
 zones: [{zone: 4294967295, checksum: false}, {zone: 0, timeouts: {icmp: 1ms}}]
 )");
   const std::string text = PrintConfig(config);
@@ -130,7 +132,7 @@ zones: [{zone: 4294967295, checksum: false}, {zone: 0, timeouts: {icmp: 1ms}}]
   EXPECT_EQ(again.listen, "unix:/run/ct.sock");
   EXPECT_EQ(again.metrics_listen, "");
   EXPECT_EQ(again.slot_hash_seed, UINT64_MAX);
-  EXPECT_EQ(again.drain_timeout, minutes(90));
+  EXPECT_EQ(again.drain_timeout, minutes(45));
   EXPECT_EQ(again.zones, config.zones);
   EXPECT_EQ(again.zones.size(), 2u);
 }

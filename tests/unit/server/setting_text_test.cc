@@ -42,8 +42,8 @@ TEST(SettingTextTest, WhatIsNoDurationIsNamed) {
 
 TEST(SettingTextTest, DurationsAreWrittenAsTheyAreRead) {
   for (const Duration duration :
-       {Duration(milliseconds(1)), Duration(seconds(10)), Duration(hours(120)),
-        Duration(hours(36)), Duration(hours(1) + seconds(1)), Duration(milliseconds(1500))}) {
+       {Duration(milliseconds(1)), Duration(seconds(10)), Duration(hours(120)), Duration(hours(36)),
+        Duration(hours(1) + seconds(1)), Duration(milliseconds(1500))}) {
     EXPECT_EQ(*Span(FormatDuration(duration)), duration) << FormatDuration(duration);
   }
   EXPECT_EQ(FormatDuration(hours(120)), "5d");
@@ -67,8 +67,7 @@ TEST(SettingTextTest, SizesTakeUnits) {
   EXPECT_EQ(*ParseBytes("64KiB", 1, 1u << 30), 65536u);
   EXPECT_EQ(*ParseBytes("4MiB", 1, 1u << 30), 4u << 20);
   EXPECT_EQ(*ParseBytes("1GiB", 1, 1u << 30), 1u << 30);
-  EXPECT_EQ(ParseBytes("2GiB", 1, 1u << 30).status().message(),
-            "2GiB is not between 1 and 1GiB");
+  EXPECT_EQ(ParseBytes("2GiB", 1, 1u << 30).status().message(), "2GiB is not between 1 and 1GiB");
   EXPECT_EQ(ParseBytes("99999999999GiB", 1, UINT64_MAX).status().code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ParseBytes("4MB", 1, 1u << 30).status().message(),

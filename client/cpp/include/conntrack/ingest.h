@@ -68,6 +68,8 @@ struct IngestCounts {
   uint64_t pending_packets = 0;
   uint64_t resent_batches = 0;  // Written more than once.
   uint64_t connects = 0;        // Welcomes received.
+  // Streams that ended early or could not be opened.
+  uint64_t failures = 0;
 };
 
 // One batch the server refused.
