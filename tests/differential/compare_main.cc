@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -29,8 +30,10 @@ namespace {
 constexpr int kExitDifference = 1;
 constexpr int kExitSkipped = 77;
 constexpr uint32_t kFlatConversations = 100;
-// A round with pauses lasts several seconds whatever it holds.
+// A round with pauses lasts several seconds whatever it holds; a slow machine
+// gets smaller ones.
 constexpr uint32_t kPausedConversations = 1200;
+constexpr uint32_t kPausedConversationsMin = 20;
 
 // Without what a distribution adds.
 std::string KernelRelease() {
@@ -123,7 +126,7 @@ class Run {
         MakeRound({.traffic = quota->traffic,
                    .paused = paused,
                    .expiring = paused,
-                   .conversations = paused ? kPausedConversations : kFlatConversations},
+                   .conversations = paused ? paused_conversations_ : kFlatConversations},
                   &number_, &random_);
     coverage_.BeginRound();
     const auto mismatch = comparer_.Run(round.conversations, round.settings,
@@ -133,6 +136,9 @@ class Run {
     if (!mismatch.ok()) {
       std::printf("the comparison broke off: %s\n", mismatch.status().ToString().c_str());
       return kExitDifference;
+    }
+    if (comparer_.late()) {
+      paused_conversations_ = std::max(paused_conversations_ / 2, kPausedConversationsMin);
     }
     if (!mismatch->has_value()) return 0;
     Explain(round, **mismatch, &comparer_);
@@ -153,6 +159,7 @@ class Run {
   Random random_;
   const bool verbose_;
   uint32_t number_ = 0;
+  uint32_t paused_conversations_ = kPausedConversations;
 };
 
 int RecordAll(const std::string& directory, uint64_t seed, KernelSubject* kernel) {

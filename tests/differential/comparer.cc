@@ -15,6 +15,8 @@ namespace {
 
 // The kernel counts in ticks and asks a moment after the packet.
 constexpr int64_t kToleranceSeconds = 1;
+// Half a second lies between any deadline and the nearest phase.
+constexpr Duration kLateMax = std::chrono::milliseconds(350);
 // Each attempt sends the packets again, and waits where they wait.
 constexpr Duration kShrinkTime = std::chrono::seconds(20);
 
@@ -85,10 +87,12 @@ absl::StatusOr<std::optional<Mismatch>> Comparer::Run(std::span<const Conversati
   TrackerSubject ours(settings, DecodedPacketSource());
   EventSorter kernel_events;
   EventSorter our_events;
-  for (const Planned& planned : Plan(conversations)) {
+  const std::vector<Planned> plan = Plan(conversations);
+  for (const Planned& planned : plan) {
     const Conversation& conversation = conversations[planned.conversation];
     const PacketSpec& spec = conversation.packets[planned.packet];
-    kernel_.WaitUntil(planned.time);
+    late_ = kernel_.WaitUntil(planned.time) > kLateMax && plan.back().time > Duration(0);
+    if (late_) return std::nullopt;
     const Time now = Now();
     absl::StatusOr<Observation> kernel = kernel_.Send(spec, conversation.endpoints);
     if (!kernel.ok()) return kernel.status();

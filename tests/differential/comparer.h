@@ -43,7 +43,8 @@ class Comparer {
 
   // Sends all packets: those of equal time conversation by conversation, later
   // ones when their time has come. Both sides begin empty. Stops at the first
-  // difference and returns it.
+  // difference and returns it; stops too when the machine is so slow that a
+  // deadline would be a close call.
   absl::StatusOr<std::optional<Mismatch>> Run(std::span<const Conversation> conversations,
                                               const ZoneSettings& settings,
                                               const Observer& observer);
@@ -52,6 +53,9 @@ class Comparer {
   // empty when the difference does not come again.
   absl::StatusOr<std::vector<PacketSpec>> Shrink(const Conversation& conversation,
                                                  const ZoneSettings& settings);
+
+  // The last Run stopped because it was late.
+  bool late() const { return late_; }
 
   // How many packets both sides agreed on.
   uint64_t compared() const { return compared_; }
@@ -64,6 +68,7 @@ class Comparer {
 
   KernelSubject& kernel_;
   uint64_t compared_ = 0;
+  bool late_ = false;
 };
 
 }  // namespace conntrack

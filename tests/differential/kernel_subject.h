@@ -31,9 +31,9 @@ class KernelSubject {
   // which must be whole seconds. Time starts anew.
   absl::Status Reset(const ZoneSettings& settings);
 
-  // Returns when that much time has passed since Reset. Real time is the
-  // kernel's only clock.
-  void WaitUntil(Duration since_reset) const;
+  // Returns when that much time has passed since Reset; how much more it was.
+  // Real time is the kernel's only clock.
+  Duration WaitUntil(Duration since_reset) const;
 
  private:
   KernelSubject(std::unique_ptr<KernelNetwork> network, std::unique_ptr<KernelNetlink> netlink)

@@ -37,6 +37,7 @@ absl::Status RecordAnswers(const Recording& recording, KernelSubject* kernel,
           ++packets;
         });
     if (!mismatch.ok()) return mismatch.status();
+    if (comparer.late()) return absl::UnavailableError("the machine is too slow to record on");
     if (mismatch->has_value()) {
       return absl::UnavailableError(absl::StrCat("the tracker differs: ", (*mismatch)->difference));
     }
