@@ -46,6 +46,8 @@ class TcpScript {
       if (random_.Percent(5)) end.next = random_.Pick<uint32_t>({0, 1, UINT32_MAX});
       end.previous = end.next;
     }
+    // Alike, so that a packet and its answer can have the same numbers.
+    if (random_.Percent(4)) ends_[1].next = ends_[1].previous = ends_[0].next;
   }
 
   PacketSpec Blank(size_t from) {
@@ -119,8 +121,13 @@ class TcpScript {
     if (random_.Percent(15)) {
       // Older acknowledgement: the other's data is still on its way.
       spec.acknowledgment = ends_[Other(from)].previous;
+      if (random_.Percent(40)) {
+        // It has the later part, not the one before.
+        const uint32_t right = ends_[Other(from)].next;
+        AppendSack(std::vector<SackBlock>{{right - 1, right}}, &spec.tcp_options);
+      }
     }
-    AddSegmentOptions(from, &spec);
+    if (spec.tcp_options.empty()) AddSegmentOptions(from, &spec);
     if ((flags & kFin) != 0) ends_[from].finished = true;
     Push(from, spec);
   }
@@ -209,31 +216,30 @@ class TcpScript {
     }
   }
 
-  // The last packet again, but for one field.
+  // One of the last packets again and again, every other time with one field
+  // that differs.
   void RepeatAlmost() {
-    PacketSpec spec = packets_.back();
-    const uint32_t times = 1 + random_.Below(4);
-    for (uint32_t i = 0; i < times; ++i) {
-      PacketSpec other = spec;
-      switch (random_.Below(5)) {
-        case 0:
-          ++other.sequence;
-          if (other.payload_length > 0) --other.payload_length;
-          break;
-        case 1:
-          other.payload_length = static_cast<uint16_t>(other.payload_length ^ 1);
-          break;
-        case 2:
-          --other.acknowledgment;
-          break;
-        case 3:
-          other.window = static_cast<uint16_t>(other.window ^ 1);
-          break;
-        default:
-          break;
-      }
-      packets_.push_back(other);
+    const uint32_t back =
+        1 + random_.Below(std::min<uint32_t>(static_cast<uint32_t>(packets_.size()), 4));
+    const PacketSpec spec = packets_[packets_.size() - back];
+    PacketSpec other = spec;
+    switch (random_.Below(4)) {
+      case 0:  // The same end.
+        ++other.sequence;
+        if (other.payload_length > 0) --other.payload_length;
+        break;
+      case 1:
+        other.payload_length = static_cast<uint16_t>(other.payload_length ^ 1);
+        break;
+      case 2:
+        --other.acknowledgment;
+        break;
+      default:
+        other.window = static_cast<uint16_t>(other.window ^ 1);
+        break;
     }
+    const uint32_t times = 1 + random_.Below(5);
+    for (uint32_t i = 0; i < times; ++i) packets_.push_back(i % 2 == 0 ? other : spec);
   }
 
   void Repeat() {
