@@ -25,9 +25,11 @@ const std::map<std::string, Format>& Formats() {
 
 // gRPC wraps the cause, which is what people look for, in its own story.
 std::string Cause(const std::string& message) {
-  const char kRemote[] = "Failed to connect to remote host: ";
-  const size_t at = message.rfind(kRemote);
-  return at == std::string::npos ? message : message.substr(at + sizeof(kRemote) - 1);
+  for (const std::string story : {"Failed to connect to remote host: ", "last error: "}) {
+    const size_t at = message.rfind(story);
+    if (at != std::string::npos) return message.substr(at + story.size());
+  }
+  return message;
 }
 
 }  // namespace
@@ -80,7 +82,10 @@ CLI::App* Invocation::AddVerb(CLI::App& app, const std::string& name,
   // Options of every command are understood behind the verb too.
   verb->fallthrough();
   verb->footer("\nOptions of every command, examples and exit codes: conntrackctl --help\n");
-  verb->callback([this, run = std::move(run)] { verb_ = run; });
+  verb->callback([this, verb, run = std::move(run)] {
+    // `zones set` is not `zones`.
+    if (verb->get_subcommands().empty()) verb_ = run;
+  });
   return verb;
 }
 
@@ -131,7 +136,9 @@ std::string Invocation::Sentence(const absl::Status& status) const {
                         message.empty() ? "" : ": ", message);
   }
   std::string sentence = message.empty() ? absl::StatusCodeToString(status.code()) : message;
-  if (reason.has_value() && !reason->reason.empty()) {
+  // Errors without a reason of their own carry the name of their code.
+  if (reason.has_value() && !reason->reason.empty() &&
+      reason->reason != absl::StatusCodeToString(status.code())) {
     absl::StrAppend(&sentence, " (", reason->reason, ")");
   }
   return sentence;

@@ -15,6 +15,7 @@ int64_t LedgerBalance(const v1::Sensor& sensor) {
 
 std::string LedgerText(const v1::Sensor& sensor) {
   const int64_t balance = LedgerBalance(sensor);
+  if (sensor.counts().captured_packets() == 0 && balance != 0) return "no counts";
   if (balance == 0) return "adds up";
   if (balance < 0) return absl::StrCat("counts are ", -balance, " packets old");
   return absl::StrCat(balance, sensor.connected() ? " pending" : " missing");

@@ -17,7 +17,7 @@ namespace conntrack::cli {
 int64_t LedgerBalance(const v1::Sensor& sensor);
 
 // "adds up", "120 pending", "120 missing" of a sensor that is gone, or "counts
-// are 7 packets old".
+// are 7 packets old", or "no counts" of a sensor that sent none.
 std::string LedgerText(const v1::Sensor& sensor);
 
 }  // namespace conntrack::cli

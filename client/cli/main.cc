@@ -45,6 +45,8 @@ int main(int argc, char** argv) {
   CLI::App app("Asks a conntrack-server about the connections it tracks.", "conntrackctl");
   conntrack::cli::Invocation invocation(STDOUT_FILENO);
   app.require_subcommand(1);
+  app.set_version_flag("-V,--version", "conntrackctl " CONNTRACK_VERSION,
+                       "Print the version and exit");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   invocation.AddOptions(app);
   conntrack::cli::AddListVerb(app, invocation);

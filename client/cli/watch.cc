@@ -19,6 +19,8 @@
 namespace conntrack::cli {
 namespace {
 
+constexpr std::chrono::milliseconds kBackoffMax{2'000};
+
 struct WatchVerbOptions {
   FilterFlags filter;
   bool snapshot = false;
@@ -62,12 +64,15 @@ absl::Status Follow(Invocation& invocation, client::Watcher& watcher,
                     const WatchVerbOptions& options) {
   EventPrinter printer(invocation, options.count);
   bool connected = false;
+  bool away = false;
   while (!invocation.output().closed() && !printer.done()) {
     absl::StatusOr<client::WatchItem> item = watcher.Next();
     if (!item.ok()) return item.status();
     switch (item->kind) {
       case client::WatchItem::Kind::kMessage:
         connected = true;
+        if (away) Invocation::Say("connected again");
+        away = false;
         if (item->message.has_loss()) {
           Invocation::Say(
               absl::StrCat("lost ", LostChanges(item->message.loss()),
@@ -84,7 +89,10 @@ absl::Status Follow(Invocation& invocation, client::Watcher& watcher,
       case client::WatchItem::Kind::kDisconnected:
         // A server that was never there is most likely a wrong address.
         if (!connected) return item->status;
-        Invocation::Say(absl::StrCat(invocation.Sentence(item->status), "; trying again"));
+        // Once an outage, not once a try.
+        if (!away)
+          Invocation::Say(absl::StrCat(invocation.Sentence(item->status), "; trying again"));
+        away = true;
         break;
     }
     invocation.output().Flush();
@@ -98,6 +106,8 @@ absl::Status Watch(Invocation& invocation, const WatchVerbOptions& options) {
   if (!filter.ok()) return filter.status();
   watch_options.filter = *filter;
   watch_options.snapshot = options.snapshot;
+  // Somebody is looking on.
+  watch_options.backoff_max = kBackoffMax;
   if (!absl::Base64Unescape(options.resume_token, &watch_options.resume_token)) {
     return absl::InvalidArgumentError(
         absl::StrCat("resume token \"", options.resume_token, "\" is not base64"));

@@ -37,7 +37,7 @@ inline constexpr uint64_t kTimeMaxUnixNs = (uint64_t{1} << 63) - (uint64_t{1} <<
 
 // Decodes `frame` into `decoded`, all of which is overwritten as far as `kind`
 // says it is meaningful.
-void Decode(const Frame& frame, Decoded& decoded);
+void Decode(const Frame& frame, Checksums checksums, Decoded& decoded);
 
 // Finishes a datagram put together from fragments: `packet` has the network
 // part of its first fragment, `captured` the start of its payload of `length`
@@ -45,6 +45,6 @@ void Decode(const Frame& frame, Decoded& decoded);
 // kCaptureTruncated.
 //
 // REQUIRES: captured.size() <= length.
-Discard DecodeReassembled(Bytes captured, uint32_t length, Packet& packet);
+Discard DecodeReassembled(Bytes captured, uint32_t length, Checksums checksums, Packet& packet);
 
 }  // namespace conntrack::sensor

@@ -39,7 +39,7 @@ Feed::Feed(const Options& options, Capture* capture, client::IngestSession* sess
       sender_(
           session, options.buffer_bytes_max,
           live() ? Sender::WaitCall() : [this] { return WaitForRoom(); }),
-      pipeline_(options.batch_packets_max, ReassemblyLimits{},
+      pipeline_(PipelineOptions{options.batch_packets_max, options.checksums, {}},
                 [this](v1::PacketBatch batch) { sender_.Send(std::move(batch)); }),
       progress_(true, Clock::now()),
       next_heartbeat_(Clock::now() + kHeartbeatInterval) {

@@ -50,14 +50,18 @@ Reassembler::Datagrams::iterator Reassembler::FindOrStart(const Fragment& fragme
 
 Reassembler::Outcome Reassembler::Add(const Fragment& fragment, Packet& packet) {
   Expire(packet.time_unix_ns);
-  if (fragment.length == 0 || (fragment.more && fragment.length % 8 != 0)) {
+  // Linux takes the whole units of an IPv4 fragment, and refuses that of IPv6.
+  const bool misaligned = fragment.more && fragment.length % 8 != 0;
+  const uint32_t length = misaligned ? fragment.length & ~7u : fragment.length;
+  if (length == 0 || (misaligned && packet.ipv6)) {
     return DropFragment(Discard::kFragmentMisaligned);
   }
-  const uint64_t end = uint64_t{fragment.offset} + fragment.length;
+  const Bytes captured = FirstBytes(fragment.captured, length);
+  const uint64_t end = uint64_t{fragment.offset} + length;
   // IPv4 counts its header into the 65,535 bytes, IPv6 only extension headers.
   const uint32_t headers = packet.network_header_length - (packet.ipv6 ? 40 : 0);
   if (end + headers > kDatagramBytesMax) return DropFragment(Discard::kFragmentTooLong);
-  const size_t cost = fragment.captured.size() + kPieceOverheadBytes;
+  const size_t cost = captured.size() + kPieceOverheadBytes;
   if (held_bytes_ + cost > limits_.bytes_max) return DropFragment(Discard::kFragmentMemory);
   bool full = false;
   const auto datagram = FindOrStart(fragment, packet, &full);
@@ -84,12 +88,10 @@ Reassembler::Outcome Reassembler::Add(const Fragment& fragment, Packet& packet) 
     return DropDatagram(datagram, Discard::kFragmentMemory);
   }
 
-  pieces.insert(next, Piece{fragment.offset,
-                            fragment.length,
-                            {fragment.captured.begin(), fragment.captured.end()}});
+  pieces.insert(next, Piece{fragment.offset, length, {captured.begin(), captured.end()}});
   held_bytes_ += cost;
   ++held_fragments_;
-  datagram->received += fragment.length;
+  datagram->received += length;
   if (!fragment.more) datagram->length = static_cast<uint32_t>(end);
   if (fragment.offset == 0) {
     datagram->first = packet;

@@ -71,17 +71,13 @@ QuoteEnd ReadQuotedIpv6(Bytes captured, uint32_t length, Quote& quote) {
   quote.protocol = captured[6];
   captured = captured.subspan(40);
   length -= 40;
-  for (;;) {
-    const Ipv6Chain chain = FollowIpv6Chain(quote.protocol, captured, length);
-    if (chain.end == Ipv6Chain::End::kMalformed) return QuoteEnd::kMalformed;
-    if (chain.end == Ipv6Chain::End::kCaptureTruncated) return QuoteEnd::kCaptureTruncated;
-    quote.protocol = chain.protocol;
-    captured = SkipBytes(captured, chain.length);
-    length -= chain.length;
-    if (chain.end == Ipv6Chain::End::kUpperLayer) break;
-    // The first fragment has the ports; a later one does not.
-    if (chain.fragment_offset != 0) return QuoteEnd::kMalformed;
-  }
+  const Ipv6Chain chain = FollowIpv6Chain(quote.protocol, captured, length, Reassembly::kAfter);
+  if (chain.end == Ipv6Chain::End::kCaptureTruncated) return QuoteEnd::kCaptureTruncated;
+  // A later fragment has no ports.
+  if (chain.end != Ipv6Chain::End::kUpperLayer) return QuoteEnd::kMalformed;
+  quote.protocol = chain.protocol;
+  captured = SkipBytes(captured, chain.length);
+  length -= chain.length;
   return ReadQuotedTransport(true, captured, length, quote);
 }
 
@@ -110,23 +106,24 @@ QuoteEnd ReadQuote(Bytes captured, uint32_t length, const Packet& packet, Quote&
                      : ReadQuotedIpv4(quoted, quoted_length, quote);
 }
 
-uint8_t CheckIcmp(const Packet& packet, Bytes captured, uint32_t length) {
-  if (captured.size() < length) return kChecksumUnknown;
+uint8_t CheckIcmp(const Packet& packet, Bytes captured, uint32_t length, Checksums checksums) {
+  if (checksums == Checksums::kIgnore || captured.size() < length) return kChecksumUnknown;
   if (packet.ipv6) return CheckSegment(packet, kIcmpv6, captured, 2);
   return ChecksumHolds(SumWords(captured)) ? 0 : kChecksumBad;
 }
 
 }  // namespace
 
-Discard ParseIcmp(Bytes captured, uint32_t length, Packet& packet) {
+Discard ParseIcmp(Bytes captured, uint32_t length, Checksums checksums, Packet& packet) {
   if (length < kIcmpHeaderBytes) {
     packet.malformed = Malformed::kTransportTruncated;
     packet.flags |= kMalformed;
     return Discard::kNone;
   }
   if (captured.size() < kIcmpHeaderBytes) return Discard::kCaptureTruncated;
-  packet.ports = IcmpPorts(packet.ipv6, captured);
-  packet.flags |= CheckIcmp(packet, captured, length);
+  packet.ports = IcmpPorts(packet.protocol == kIcmpv6, captured);
+  if (packet.ipv6 != (packet.protocol == kIcmpv6)) return Discard::kNone;
+  packet.flags |= CheckIcmp(packet, captured, length, checksums);
   packet.quote = Quote{};
   switch (ReadQuote(captured, length, packet, packet.quote)) {
     case QuoteEnd::kRead:

@@ -11,9 +11,11 @@
 
 namespace conntrack::sensor {
 
-// As ParseTransportLayer, for a packet whose protocol is the ICMP of its IP
-// version. An error whose quote is too short, or quotes a later fragment, is
-// malformed.
-Discard ParseIcmp(Bytes captured, uint32_t length, Packet& packet);
+// As ParseTransportLayer, for a packet whose protocol is ICMP or ICMPv6. An
+// error whose quote is too short, or quotes a later fragment, is malformed.
+//
+// ICMP inside IPv6, and ICMPv6 inside IPv4, belong to nothing: type, code and id
+// are read, a quote is not.
+Discard ParseIcmp(Bytes captured, uint32_t length, Checksums checksums, Packet& packet);
 
 }  // namespace conntrack::sensor

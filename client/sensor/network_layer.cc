@@ -21,15 +21,16 @@ NetworkPayload MalformedHeader(Packet& packet) {
   return {Discard::kNone, false, {}, 0, {}};
 }
 
-NetworkPayload ParseIpv4(Bytes captured, uint32_t original_length, Packet& packet) {
+NetworkPayload ParseIpv4(Bytes captured, uint32_t original_length, Checksums checksums,
+                         Packet& packet) {
   if (original_length < kIpv4HeaderBytes) return Discarded(Discard::kIpHeader);
   if (captured.size() < kIpv4HeaderBytes) return Discarded(Discard::kCaptureTruncated);
   if (captured[0] >> 4 != 4) return Discarded(Discard::kIpVersion);
   const uint32_t header_length = (captured[0] & 0x0f) * 4u;
   if (header_length < kIpv4HeaderBytes) return Discarded(Discard::kIpv4HeaderLength);
   // A zero that does not hold was left to the sender's network card.
-  if (captured.size() >= header_length && Load16(captured, 10) != 0 &&
-      !ChecksumHolds(SumWords(captured.first(header_length)))) {
+  if (checksums == Checksums::kVerify && captured.size() >= header_length &&
+      Load16(captured, 10) != 0 && !ChecksumHolds(SumWords(captured.first(header_length)))) {
     return Discarded(Discard::kIpv4Checksum);
   }
   uint32_t total_length = Load16(captured, 2);
@@ -98,14 +99,17 @@ NetworkPayload ParseIpv6(Bytes captured, uint32_t original_length, Packet& packe
   std::memcpy(packet.destination.data(), captured.data() + 24, 16);
 
   const Bytes payload = FirstBytes(captured.subspan(kIpv6HeaderBytes), length);
-  const Ipv6Chain chain = FollowIpv6Chain(next_header, payload, length);
+  const Ipv6Chain chain = FollowIpv6Chain(next_header, payload, length, Reassembly::kBefore);
   packet.protocol = chain.protocol;
   switch (chain.end) {
     case Ipv6Chain::End::kCaptureTruncated:
       return Discarded(Discard::kCaptureTruncated);
     case Ipv6Chain::End::kMalformed:
       return MalformedHeader(packet);
-    case Ipv6Chain::End::kFragmentHeader: {
+    case Ipv6Chain::End::kLaterFragment:
+      MarkMalformed(Malformed::kFragment, packet);
+      return {Discard::kNone, false, {}, 0, {}};
+    case Ipv6Chain::End::kFragment: {
       // The reassembled datagram has no fragment header any more.
       packet.network_header_length += chain.length - 8;
       const Fragment fragment{
@@ -122,7 +126,8 @@ NetworkPayload ParseIpv6(Bytes captured, uint32_t original_length, Packet& packe
 
 }  // namespace
 
-Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length) {
+Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length,
+                          Reassembly reassembly) {
   using End = Ipv6Chain::End;
   uint32_t at = 0;
   for (;;) {
@@ -141,9 +146,16 @@ Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length) {
       const uint16_t field = Load16(captured, at + 2);
       const uint32_t offset = field & 0xfff8u;
       const bool more = (field & 1) != 0;
-      if (offset != 0 || more) {
-        return {End::kFragmentHeader, next, at + 8, Load32(captured, at + 4), offset, more};
+      const bool before = reassembly == Reassembly::kBefore;
+      if (offset != 0 || (before && more)) {
+        return {before ? End::kFragment : End::kLaterFragment,
+                next,
+                at + 8,
+                Load32(captured, at + 4),
+                offset,
+                more};
       }
+      reassembly = Reassembly::kAfter;
       header_length = 8;
     }
     if (header_length > length - at) return {End::kMalformed, protocol, at, 0, 0, false};
@@ -152,7 +164,7 @@ Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length) {
   }
 }
 
-NetworkPayload ParseNetworkLayer(const LinkPayload& link, Packet& packet) {
+NetworkPayload ParseNetworkLayer(const LinkPayload& link, Checksums checksums, Packet& packet) {
   IpFamily family = link.family;
   if (family == IpFamily::kByVersion) {
     if (link.original_length == 0) return Discarded(Discard::kIpHeader);
@@ -161,8 +173,9 @@ NetworkPayload ParseNetworkLayer(const LinkPayload& link, Packet& packet) {
     if (version != 4 && version != 6) return Discarded(Discard::kIpVersion);
     family = version == 4 ? IpFamily::kIpv4 : IpFamily::kIpv6;
   }
-  return family == IpFamily::kIpv4 ? ParseIpv4(link.captured, link.original_length, packet)
-                                   : ParseIpv6(link.captured, link.original_length, packet);
+  return family == IpFamily::kIpv4
+             ? ParseIpv4(link.captured, link.original_length, checksums, packet)
+             : ParseIpv6(link.captured, link.original_length, packet);
 }
 
 }  // namespace conntrack::sensor

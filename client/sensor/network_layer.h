@@ -39,13 +39,14 @@ struct NetworkPayload {
 // Reads the IP header at the start of `link` and writes addresses, protocol,
 // lengths, hop limit flag and, where due, the malformed reason into `packet`,
 // which must be zeroed but for its time.
-NetworkPayload ParseNetworkLayer(const LinkPayload& link, Packet& packet);
+NetworkPayload ParseNetworkLayer(const LinkPayload& link, Checksums checksums, Packet& packet);
 
 // Where a chain of IPv6 extension headers leads.
 struct Ipv6Chain {
   enum class End : uint8_t {
     kUpperLayer,        // `protocol` begins at `length`.
-    kFragmentHeader,    // A fragment header ends at `length`; the fields below it are set.
+    kFragment,          // A fragment header ends at `length`; the last three fields are set.
+    kLaterFragment,     // The same, where nothing can be put together any more.
     kMalformed,         // It cannot be followed.
     kCaptureTruncated,  // The capture ends first.
   };
@@ -57,9 +58,16 @@ struct Ipv6Chain {
   bool fragment_more;
 };
 
+// Whether fragments can still be put together.
+enum class Reassembly : uint8_t { kBefore, kAfter };
+
 // Follows the chain that starts with header `protocol` at the start of
-// `captured`, of which the wire had `length` bytes. A fragment header that cuts
-// nothing (RFC 6946) is skipped like any other.
-Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length);
+// `captured`, of which the wire had `length` bytes.
+//
+// A fragment header that cuts nothing (RFC 6946) is skipped like any other.
+// Linux looks for one datagram to put together: behind such a header, or in a
+// datagram that was put together, a first fragment is read as it is, and a
+// later one has no ports.
+Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length, Reassembly reassembly);
 
 }  // namespace conntrack::sensor

@@ -70,6 +70,7 @@ std::string EnvironmentName(const std::string& flag) {
 struct RawOptions {
   std::string clock;
   std::string speed = "max";
+  std::string checksum = "verify";
   std::string output = "text";
   int64_t batch_delay_ms = 50;
   int64_t connect_timeout_ms = 10'000;
@@ -85,6 +86,10 @@ void AddInputFlags(CLI::App& app, Options& options, RawOptions& raw) {
   read->excludes(interface);
   app.add_option("--filter", options.interface.filter,
                  "Take only packets that match this pcap-filter(7) expression");
+  app.add_option("--checksum", raw.checksum,
+                 "verify checksums, or ignore them: for captures that were changed after they\n"
+                 "were taken, such as anonymised ones")
+      ->check(CLI::IsMember({"verify", "ignore"}));
   app.add_option("--snaplen", options.interface.snaplen_bytes,
                  "Bytes to keep of each live packet; fewer than the packet has leave its\n"
                  "checksum unknown")
@@ -158,6 +163,7 @@ std::string Convert(const RawOptions& raw, Options& options) {
   } else {
     options.clock = raw.clock == "packet" ? v1::CLOCK_PACKET : v1::CLOCK_SERVER;
   }
+  options.checksums = raw.checksum == "ignore" ? Checksums::kIgnore : Checksums::kVerify;
   options.output = raw.output == "json" ? OutputFormat::kJson : OutputFormat::kText;
   options.batch_delay = std::chrono::milliseconds(raw.batch_delay_ms);
   options.connect_timeout = std::chrono::milliseconds(raw.connect_timeout_ms);

@@ -24,6 +24,7 @@ struct Options {
   uint32_t zone = 0;
   v1::Clock clock = v1::CLOCK_PACKET;
   double speed = 0;  // See ParseSpeed.
+  Checksums checksums = Checksums::kVerify;
   uint64_t buffer_bytes_max = 64u << 20;
   uint32_t batch_packets_max = 4'096;
   std::chrono::milliseconds batch_delay{50};

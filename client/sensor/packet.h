@@ -26,7 +26,7 @@ enum class Discard : uint8_t {
   kIpv4Checksum,        // Header checksum wrong.
   kIpv4TotalLength,     // Longer than the frame that carries it.
   kIpv6PayloadLength,   // Longer than the frame that carries it.
-  kFragmentMisaligned,  // Not the last one, yet no multiple of 8 bytes long.
+  kFragmentMisaligned,  // Empty; or IPv6, not the last, and no multiple of 8 bytes long.
   kFragmentTooLong,     // Ends beyond 65,535 bytes.
   kFragmentOverlap,     // Overlaps another: the whole datagram is given up.
   kFragmentDuplicate,   // Brings only bytes that are already there.
@@ -86,6 +86,11 @@ enum IpProtocol : uint8_t {
   kSctp = 132,
   kUdplite = 136,
 };
+
+// Whether checksums are looked at. kIgnore is for captures that were changed
+// after they were taken, such as anonymised ones: a wrong IPv4 header is no
+// reason to discard, and every transport checksum is unknown.
+enum class Checksums : uint8_t { kVerify, kIgnore };
 
 // In network byte order; IPv4 uses the first four bytes.
 using Address = std::array<uint8_t, 16>;

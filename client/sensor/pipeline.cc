@@ -5,17 +5,18 @@
 
 namespace conntrack::sensor {
 
-Pipeline::Pipeline(uint32_t batch_packets_max, const ReassemblyLimits& limits, BatchSink sink)
+Pipeline::Pipeline(const PipelineOptions& options, BatchSink sink)
     : sink_(std::move(sink)),
-      batch_packets_max_(batch_packets_max),
-      batch_(batch_packets_max),
-      reassembler_(limits) {}
+      checksums_(options.checksums),
+      batch_packets_max_(options.batch_packets_max),
+      batch_(options.batch_packets_max),
+      reassembler_(options.reassembly) {}
 
 void Pipeline::Take(const Frame& frame) {
   ++ledger_.read_packets;
   ledger_.read_bytes += frame.original_length;
   last_time_unix_ns_ = std::max(last_time_unix_ns_, std::min(frame.time_unix_ns, kTimeMaxUnixNs));
-  Decode(frame, decoded_);
+  Decode(frame, checksums_, decoded_);
   if (reassembler_.held_datagrams() != 0) reassembler_.Expire(last_time_unix_ns_);
   switch (decoded_.kind) {
     case Decoded::Kind::kPacket:
@@ -35,8 +36,8 @@ void Pipeline::TakeFragment() {
     return;
   }
   const uint64_t fragments = reassembler_.payload_fragments();
-  const Discard discard =
-      DecodeReassembled(reassembler_.payload(), reassembler_.payload_length(), decoded_.packet);
+  const Discard discard = DecodeReassembled(reassembler_.payload(), reassembler_.payload_length(),
+                                            checksums_, decoded_.packet);
   if (discard != Discard::kNone) {
     ledger_.discarded[static_cast<size_t>(discard)] += fragments;
     return;

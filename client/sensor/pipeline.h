@@ -18,12 +18,19 @@
 
 namespace conntrack::sensor {
 
+struct PipelineOptions {
+  uint32_t batch_packets_max = 4'096;
+  Checksums checksums = Checksums::kVerify;
+  ReassemblyLimits reassembly;
+};
+
 class Pipeline {
  public:
   // Called with each batch that is full or flushed.
   using BatchSink = std::function<void(v1::PacketBatch batch)>;
 
-  Pipeline(uint32_t batch_packets_max, const ReassemblyLimits& limits, BatchSink sink);
+  // REQUIRES: options.batch_packets_max is 1 to 65,536.
+  Pipeline(const PipelineOptions& options, BatchSink sink);
 
   // Takes one frame; its bytes are not kept.
   void Take(const Frame& frame);
@@ -57,6 +64,7 @@ class Pipeline {
   void Append(const Packet& packet);
 
   const BatchSink sink_;
+  const Checksums checksums_;
   uint32_t batch_packets_max_;
   BatchBuilder batch_;
   Reassembler reassembler_;

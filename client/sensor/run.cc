@@ -100,6 +100,7 @@ class Runner {
       summary.errors.push_back(absl::StrCat("the counts do not add up: ", summary.ledger_error));
     }
     for (const std::string& error : summary.errors) PrintError(error);
+    PrintHints(summary.ledger);
     const std::string text =
         options_.output == OutputFormat::kJson ? SummaryAsJson(summary) : SummaryAsText(summary);
     std::fputs(text.c_str(), stdout);
@@ -108,6 +109,15 @@ class Runner {
   }
 
  private:
+  // What to try when much was discarded for a reason that has a switch.
+  static void PrintHints(const Ledger& ledger) {
+    const uint64_t wrong = ledger.discarded[static_cast<size_t>(Discard::kIpv4Checksum)];
+    if (wrong == 0 || wrong < ledger.read_packets / 2) return;
+    PrintError(absl::StrCat("note: ", wrong, " of ", ledger.read_packets,
+                            " packets have a wrong IPv4 header checksum and were discarded; if the "
+                            "capture was anonymised, --checksum ignore takes them"));
+  }
+
   std::string input() const {
     if (options_.read_file == "-") return "standard input";
     return options_.read_file.empty() ? options_.interface.name : options_.read_file;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint32_t kTcpHeaderBytes = 20;
 constexpr uint32_t kUdpHeaderBytes = 8;
+constexpr uint32_t kSctpHeaderBytes = 12;
 constexpr uint32_t kPortBytes = 4;
 
 Discard MarkMalformed(Malformed reason, Packet& packet) {
@@ -18,12 +19,13 @@ Discard MarkMalformed(Malformed reason, Packet& packet) {
 }
 
 // The checksum of the whole segment, when the capture has the whole segment.
-uint8_t CheckWhole(const Packet& packet, Bytes captured, uint32_t length, uint32_t field_offset) {
-  if (captured.size() < length) return kChecksumUnknown;
+uint8_t CheckWhole(const Packet& packet, Bytes captured, uint32_t length, Checksums checksums,
+                   uint32_t field_offset) {
+  if (checksums == Checksums::kIgnore || captured.size() < length) return kChecksumUnknown;
   return CheckSegment(packet, packet.protocol, captured, field_offset);
 }
 
-Discard ParseTcp(Bytes captured, uint32_t length, Packet& packet) {
+Discard ParseTcp(Bytes captured, uint32_t length, Checksums checksums, Packet& packet) {
   if (length < kTcpHeaderBytes) return MarkMalformed(Malformed::kTransportTruncated, packet);
   if (captured.size() < kTcpHeaderBytes) return Discard::kCaptureTruncated;
   packet.ports = Load32(captured, 0);
@@ -40,11 +42,11 @@ Discard ParseTcp(Bytes captured, uint32_t length, Packet& packet) {
     packet.flags |= kHasTcpOptions;
     ParseTcpOptions(FirstBytes(captured, header_length).subspan(kTcpHeaderBytes), packet);
   }
-  packet.flags |= CheckWhole(packet, captured, length, 16);
+  packet.flags |= CheckWhole(packet, captured, length, checksums, 16);
   return Discard::kNone;
 }
 
-Discard ParseUdp(Bytes captured, uint32_t length, Packet& packet) {
+Discard ParseUdp(Bytes captured, uint32_t length, Checksums checksums, Packet& packet) {
   if (length < kUdpHeaderBytes) return MarkMalformed(Malformed::kTransportTruncated, packet);
   if (captured.size() < kUdpHeaderBytes) return Discard::kCaptureTruncated;
   packet.ports = Load32(captured, 0);
@@ -53,11 +55,11 @@ Discard ParseUdp(Bytes captured, uint32_t length, Packet& packet) {
     return MarkMalformed(Malformed::kUdpLength, packet);
   }
   // 0: the sender made no checksum.
-  if (Load16(captured, 6) != 0) packet.flags |= CheckWhole(packet, captured, length, 6);
+  if (Load16(captured, 6) != 0) packet.flags |= CheckWhole(packet, captured, length, checksums, 6);
   return Discard::kNone;
 }
 
-Discard ParseUdplite(Bytes captured, uint32_t length, Packet& packet) {
+Discard ParseUdplite(Bytes captured, uint32_t length, Checksums checksums, Packet& packet) {
   if (length < kUdpHeaderBytes) return MarkMalformed(Malformed::kTransportTruncated, packet);
   if (captured.size() < kUdpHeaderBytes) return Discard::kCaptureTruncated;
   packet.ports = Load32(captured, 0);
@@ -66,7 +68,7 @@ Discard ParseUdplite(Bytes captured, uint32_t length, Packet& packet) {
     return MarkMalformed(Malformed::kUdpliteCoverage, packet);
   }
   const uint32_t covered = coverage == 0 ? length : coverage;
-  if (captured.size() < covered) {
+  if (checksums == Checksums::kIgnore || captured.size() < covered) {
     packet.flags |= kChecksumUnknown;
     return Discard::kNone;
   }
@@ -90,7 +92,7 @@ Discard ParseGre(Bytes captured, uint32_t length, Packet& packet) {
 }
 
 Discard ParseSctp(Bytes captured, uint32_t length, Packet& packet) {
-  if (length < kPortBytes) return MarkMalformed(Malformed::kTransportTruncated, packet);
+  if (length < kSctpHeaderBytes) return MarkMalformed(Malformed::kTransportTruncated, packet);
   if (captured.size() < kPortBytes) return Discard::kCaptureTruncated;
   packet.ports = Load32(captured, 0);
   packet.flags |= kChecksumUnknown;
@@ -99,19 +101,17 @@ Discard ParseSctp(Bytes captured, uint32_t length, Packet& packet) {
 
 }  // namespace
 
-Discard ParseTransportLayer(Bytes captured, uint32_t length, Packet& packet) {
+Discard ParseTransportLayer(Bytes captured, uint32_t length, Checksums checksums, Packet& packet) {
   switch (packet.protocol) {
     case kTcp:
-      return ParseTcp(captured, length, packet);
+      return ParseTcp(captured, length, checksums, packet);
     case kUdp:
-      return ParseUdp(captured, length, packet);
+      return ParseUdp(captured, length, checksums, packet);
     case kIcmp:
-      // ICMP inside IPv6 is a protocol like any other, and so is the reverse.
-      return packet.ipv6 ? Discard::kNone : ParseIcmp(captured, length, packet);
     case kIcmpv6:
-      return packet.ipv6 ? ParseIcmp(captured, length, packet) : Discard::kNone;
+      return ParseIcmp(captured, length, checksums, packet);
     case kUdplite:
-      return ParseUdplite(captured, length, packet);
+      return ParseUdplite(captured, length, checksums, packet);
     case kGre:
       return ParseGre(captured, length, packet);
     case kSctp:

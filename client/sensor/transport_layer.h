@@ -20,6 +20,6 @@ namespace conntrack::sensor {
 // capture ends before what the packet's row needs, else kNone.
 //
 // REQUIRES: captured.size() <= length.
-Discard ParseTransportLayer(Bytes captured, uint32_t length, Packet& packet);
+Discard ParseTransportLayer(Bytes captured, uint32_t length, Checksums checksums, Packet& packet);
 
 }  // namespace conntrack::sensor

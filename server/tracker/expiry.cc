@@ -63,6 +63,9 @@ void Expiry::DropStale(Records* records) {
       const Time* armed = records->Armed(handle);
       return armed == nullptr || *armed != bucket->first;
     });
+    // A record that was freed and armed here again stands here twice.
+    std::sort(handles.begin(), handles.end());
+    handles.erase(std::unique(handles.begin(), handles.end()), handles.end());
     handles.shrink_to_fit();
     entries_ += handles.size();
     bucket = handles.empty() ? far_.erase(bucket) : std::next(bucket);

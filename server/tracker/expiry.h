@@ -48,7 +48,8 @@ class Expiry {
   // early enough. `now` is the present of the clock.
   void Arm(RecordHandle handle, Time deadline, Time now, Time* armed);
 
-  // Throws out stale entries. Costs a look at every entry.
+  // Throws out stale and repeated entries: one is left for each record that is
+  // armed in a bucket. Costs a look at every entry and sorts each bucket.
   void DropStale(Records* records);
 
   // Finds one record whose deadline is at or before `now`, the earliest first,

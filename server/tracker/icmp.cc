@@ -25,8 +25,7 @@ IcmpKind KindOfIcmpv4(uint8_t type) {
 IcmpKind KindOfIcmpv6(uint8_t type) {
   // RFC 4443 2.1: error messages have the high bit clear.
   if (type < 128 || type == kRedirectV6) return IcmpKind::kError;
-  const bool discovery =
-      (type >= 130 && type <= 136) || type == 143 || type == 151 || type == 152;
+  const bool discovery = (type >= 130 && type <= 136) || type == 143 || type == 151 || type == 152;
   if (discovery) return IcmpKind::kUntracked;
   if (!InverseIcmpType(Family::kIpv6, type)) return IcmpKind::kInvalid;
   return IsIcmpQuery(Family::kIpv6, type) ? IcmpKind::kQuery : IcmpKind::kAnswer;
@@ -35,12 +34,14 @@ IcmpKind KindOfIcmpv6(uint8_t type) {
 }  // namespace
 
 IcmpKind KindOfIcmp(const Packet& packet) {
-  if (packet.family == Family::kIpv4) {
-    if (packet.protocol != kProtocolIcmp) return IcmpKind::kNotIcmp;
-    return KindOfIcmpv4(IcmpType(packet.ports));
+  const bool ipv4 = packet.family == Family::kIpv4;
+  if (packet.protocol == kProtocolIcmp) {
+    return ipv4 ? KindOfIcmpv4(IcmpType(packet.ports)) : IcmpKind::kInvalid;
   }
-  if (packet.protocol != kProtocolIcmpv6) return IcmpKind::kNotIcmp;
-  return KindOfIcmpv6(IcmpType(packet.ports));
+  if (packet.protocol == kProtocolIcmpv6) {
+    return ipv4 ? IcmpKind::kInvalid : KindOfIcmpv6(IcmpType(packet.ports));
+  }
+  return IcmpKind::kNotIcmp;
 }
 
 InvalidReason CheckIcmpError(const Packet& packet) {

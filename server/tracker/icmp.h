@@ -8,12 +8,12 @@
 namespace conntrack {
 
 enum class IcmpKind : uint8_t {
-  kNotIcmp,    // Another protocol than the family's ICMP.
+  kNotIcmp,    // Another protocol.
   kQuery,      // Asks.
   kAnswer,     // Answers.
   kError,      // Quotes the packet it is about.
   kUntracked,  // Neighbour and multicast listener discovery.
-  kInvalid,    // No such type, or one that is neither.
+  kInvalid,    // No such type, one that is neither, or ICMP of the other family.
 };
 
 IcmpKind KindOfIcmp(const Packet& packet);

@@ -40,16 +40,19 @@ Duration FirstTimeout(const Packet& packet, const ZoneSettings& settings) {
     case kProtocolUdp:
       return settings.udp;
     case kProtocolIcmp:
-      return packet.family == Family::kIpv4 ? settings.icmp : settings.generic;
+      return settings.icmp;
     case kProtocolIcmpv6:
-      return packet.family == Family::kIpv6 ? settings.icmpv6 : settings.generic;
+      return settings.icmpv6;
     default:
       return settings.generic;
   }
 }
 
-// Direction of a packet of an existing connection.
+// Direction of a packet of an existing connection. Where both ends are one and
+// the same (a LAND attack) nothing tells the directions apart; netfilter takes
+// all but the first packet for replies.
 Direction DirectionIn(const Record& record, const DirectedKey& key) {
+  if (IsSymmetric(key.key)) return Direction::kReply;
   return (record.original_from_first != 0) == key.from_first ? Direction::kOriginal
                                                              : Direction::kReply;
 }
@@ -122,7 +125,9 @@ Verdict Slot::TrackError(const Packet& packet, const DirectedKey& quoted, uint64
   if (packet.destination != packet.quote->source) {
     return Invalid(InvalidReason::kIcmpErrorDestination);
   }
-  return {VerdictKind::kRelated, Opposite(DirectionIn(table.record(index), quoted))};
+  const Direction quoted_direction = DirectionIn(table.record(index), quoted);
+  return {VerdictKind::kRelated,
+          IsSymmetric(quoted.key) ? Direction::kReply : Opposite(quoted_direction)};
 }
 
 Verdict Slot::Create(const Packet& packet, const DirectedKey& key, uint64_t hash,
@@ -135,9 +140,8 @@ Verdict Slot::Create(const Packet& packet, const DirectedKey& key, uint64_t hash
   if (packet.protocol == kProtocolTcp) {
     const InvalidReason reason = BeginTcp(packet, settings.tcp, &tcp);
     if (reason != InvalidReason::kNone) return Invalid(reason);
-    const ProtocolResult begun =
-        UpdateTcp(packet, {Direction::kOriginal, false, false, false, Duration(0)}, settings.tcp,
-                  &tcp);
+    const ProtocolResult begun = UpdateTcp(
+        packet, {Direction::kOriginal, false, false, false, Duration(0)}, settings.tcp, &tcp);
     if (begun.action == ProtocolAction::kInvalid) return Invalid(begun.reason);
     timeout = begun.timeout;
   }
@@ -287,15 +291,17 @@ void Slot::SetDeadline(RecordHandle handle, Time now, Duration timeout, const Zo
   const Time deadline = now + timeout;
   const bool earlier = deadline < record.deadline;
   record.deadline = deadline;
-  record.timeout_ms = static_cast<uint32_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
+  record.timeout_ms =
+      static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
   // A deadline that moved later is found when the old one comes.
   if (earlier) ExpiryOf(zone).Arm(handle, deadline, now, &ExtraOf(handle).armed);
 }
 
 void Slot::Destroy(RecordHandle handle, const Change& change) {
-  Emit(handle, change);
   Record& record = RecordOf(handle);
+  // Netfilter's DESTROY shows the bit.
+  record.status |= status_bit::kDying;
+  Emit(handle, change);
   Zone& zone = zone_of_(record.zone);
   zone.by_state[GaugeOf(record)].fetch_sub(1, std::memory_order_relaxed);
   zone.connections.fetch_sub(1, std::memory_order_relaxed);

@@ -28,7 +28,10 @@ size_t Table::memory_bytes() const {
   const size_t chunks = chunks_.size() - absent_chunks_.size();
   const size_t chunk_bytes =
       sizeof(Chunk) + (family_ == Family::kIpv6 ? sizeof(ChunkAddresses) : 0);
-  return buckets_.capacity() * sizeof(Bucket) + chunks * chunk_bytes;
+  const size_t lists = chunks_.capacity() * sizeof(chunks_[0]) +
+                       addresses_.capacity() * sizeof(addresses_[0]) +
+                       (open_chunks_.capacity() + absent_chunks_.capacity()) * sizeof(uint32_t);
+  return buckets_.capacity() * sizeof(Bucket) + chunks * chunk_bytes + lists;
 }
 
 ConnectionRef Table::ref(uint32_t index) const {
@@ -184,13 +187,16 @@ uint32_t Table::AllocateRecord() {
   while (!open_chunks_.empty()) {
     const uint32_t number = open_chunks_.back();
     Chunk* chunk = chunks_[number].get();
-    if (chunk == nullptr || chunk->first_free == kNoFree) {
+    if (chunk == nullptr) {
       open_chunks_.pop_back();
       continue;
     }
     const uint16_t place = chunk->first_free;
     chunk->first_free = chunk->next_free[place];
     ++chunk->used;
+    // FreeRecord lists it again. Left here, it would be listed once for each
+    // turn of a full table.
+    if (chunk->first_free == kNoFree) open_chunks_.pop_back();
     return number * kChunkRecords + place;
   }
   uint32_t number = static_cast<uint32_t>(chunks_.size());

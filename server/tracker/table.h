@@ -36,7 +36,7 @@ class Table {
   Table& operator=(const Table&) = delete;
 
   size_t size() const { return size_; }
-  // Bytes of buckets and chunks.
+  // Bytes of buckets, chunks and the lists of chunks.
   size_t memory_bytes() const;
 
   // Starts to load the bucket that Find will read first.
@@ -138,7 +138,9 @@ class Table {
   std::vector<std::unique_ptr<Chunk>> chunks_;
   // Parallel to chunks_ for IPv6; empty for IPv4.
   std::vector<std::unique_ptr<ChunkAddresses>> addresses_;
-  // Chunks that have a free record; may name chunks that were given back.
+  // Chunks that have a free record, each once, and chunks that were given back.
+  // The latter are gone before a chunk is made, because one is made only when
+  // this is empty.
   std::vector<uint32_t> open_chunks_;
   // Places of chunks_ without a chunk.
   std::vector<uint32_t> absent_chunks_;

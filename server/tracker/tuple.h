@@ -35,6 +35,13 @@ struct DirectedKey {
   bool from_first = true;
 };
 
+// True when a packet of this key and its answer look the same: one address and
+// one port at both ends, or one address and no ports.
+constexpr bool IsSymmetric(const Key& key) {
+  return key.first == key.second && key.ports >> 16 == (key.ports & 0xFFFF) &&
+         key.protocol != (key.family == Family::kIpv4 ? kProtocolIcmp : kProtocolIcmpv6);
+}
+
 // True for protocols whose connections are told apart by ports.
 bool HasPorts(uint8_t protocol);
 

@@ -1,8 +1,9 @@
 // Fuzzes what reads bytes from strangers: Decode, the reassembler, and the two
 // together, as a capture would drive them.
 //
-// The input is a sequence of frames, each with a head of 4 bytes: link type,
-// how much longer it was on the wire, and its length. One reassembler lives for
+// The input is a sequence of frames, each with a head of 4 bytes: link type (and
+// in the first one's highest bit whether checksums are ignored), how much longer
+// it was on the wire, and its length. One reassembler lives for
 // the whole input, so fragments can meet.
 #include <cstdint>
 #include <cstdlib>
@@ -34,8 +35,10 @@ void CheckPacket(const Packet& packet) {
 
 class Replay {
  public:
+  explicit Replay(Checksums checksums) : checksums_(checksums) {}
+
   void Take(const Frame& frame) {
-    Decode(frame, decoded_);
+    Decode(frame, checksums_, decoded_);
     switch (decoded_.kind) {
       case Decoded::Kind::kPacket:
         CheckPacket(decoded_.packet);
@@ -51,8 +54,8 @@ class Replay {
       return;
     }
     completed_ += reassembler_.payload_fragments();
-    const Discard discard =
-        DecodeReassembled(reassembler_.payload(), reassembler_.payload_length(), decoded_.packet);
+    const Discard discard = DecodeReassembled(reassembler_.payload(), reassembler_.payload_length(),
+                                              checksums_, decoded_.packet);
     if (discard == Discard::kNone) CheckPacket(decoded_.packet);
   }
 
@@ -65,6 +68,7 @@ class Replay {
   }
 
  private:
+  const Checksums checksums_;
   Decoded decoded_{};
   Reassembler reassembler_{
       ReassemblyLimits{.datagrams_max = 4, .fragments_per_datagram_max = 8, .bytes_max = 4'096}};
@@ -79,9 +83,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   using namespace conntrack::sensor;
   constexpr size_t kHeadBytes = 4;
   Bytes rest(bytes, size);
-  Replay replay;
+  const bool ignore = !rest.empty() && (rest[0] & 0x80) != 0;
+  Replay replay(ignore ? Checksums::kIgnore : Checksums::kVerify);
   for (uint64_t time_unix_ns = 0; rest.size() >= kHeadBytes; time_unix_ns += 5'000'000'000) {
-    const auto link_type = static_cast<LinkType>(rest[0] % kLinkTypes);
+    const auto link_type = static_cast<LinkType>((rest[0] & 0x7f) % kLinkTypes);
     const uint32_t longer = rest[1];
     const size_t length = Load16(rest, 2);
     rest = rest.subspan(kHeadBytes);

@@ -12,7 +12,7 @@
 #include <optional>
 #include <string>
 
-#include "conntrack/v1/ingest_service.pb.h"
+#include "conntrack/v1/ingest_service.grpc.pb.h"
 
 namespace conntrack::testing {
 

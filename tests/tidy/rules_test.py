@@ -134,6 +134,11 @@ class RulesTest(unittest.TestCase):
                                         "tests/unit/CMakeLists.txt": "s/b_test.cc\n"},
                    "tests/unit/s/a_test.cc:1")
 
+    def test_a_test_that_a_function_names_is_built(self):
+        self.finds(rules.tests_are_on, {"tests/chain/one_test.py": "", "tests/chain/two_test.py": "",
+                                        "tests/chain/CMakeLists.txt": "COMMAND ${name}_test.py)\nchain(one)\n"},
+                   "tests/chain/two_test.py:1")
+
     def test_a_sleep_in_a_test_is_found(self):
         for call in ("std::this_thread::sleep_for(1ms);", "usleep(1);", "absl::SleepFor(absl::Seconds(1));"):
             with self.subTest(call):

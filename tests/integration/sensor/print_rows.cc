@@ -60,13 +60,13 @@ int Print(const char* path) {
     std::fprintf(stderr, "%s\n", std::string(capture.status().message()).c_str());
     return 2;
   }
-  Pipeline pipeline(4'096, ReassemblyLimits{}, PrintBatch);
+  Pipeline pipeline(PipelineOptions{}, PrintBatch);
   Decoded decoded{};
   uint64_t number = 0;
   const absl::Status read = (*capture)->Run(
       [&](const Frame& frame) {
         pipeline.Take(frame);
-        Decode(frame, decoded);
+        Decode(frame, Checksums::kVerify, decoded);
         ++number;
         if (decoded.kind == Decoded::Kind::kDiscarded) {
           std::printf("#frame\t%" PRIu64 "\t%s\n", number, DiscardName(decoded.discard));

@@ -116,6 +116,19 @@ TEST_F(SensorFileTest, FilterTakesOnlyWhatMatches) {
   EXPECT_THAT(bad.err, HasSubstr("filter \"sorc port\""));
 }
 
+TEST_F(SensorFileTest, WrongIpv4ChecksumsAreHintedAtAndCanBeIgnored) {
+  std::string frame = SynFrame(9);
+  frame[14 + 10] = 0x12;
+  const std::string path = WriteTemporary("anonymised.pcap", PcapHead() + PcapRecord(1, frame));
+  const SensorResult verified = Read(path);
+  EXPECT_EQ(verified.exit_code, 0);
+  EXPECT_THAT(verified.err, HasSubstr("1 of 1 packets have a wrong IPv4 header checksum"));
+  EXPECT_EQ(SummaryCount(verified, "ipv4_checksum"), 1);
+  const SensorResult ignored = Read(path, {"--checksum", "ignore"});
+  EXPECT_EQ(ignored.err, "");
+  EXPECT_EQ(SummaryCount(ignored, "acknowledged_packets"), 1);
+}
+
 TEST_F(SensorFileTest, StandardInputIsRead) {
   SensorProcess sensor(Arguments("-"));
   sensor.Write(PcapOfSyns(5));

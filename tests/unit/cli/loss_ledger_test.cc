@@ -36,5 +36,12 @@ TEST(LossLedgerTest, LessCapturedMeansThatTheCountsAreOld) {
   EXPECT_EQ(LedgerText(SensorWith(130)), "counts are 8 packets old");
 }
 
+TEST(LossLedgerTest, ASensorWithoutHeartbeatsHasNoCounts) {
+  v1::Sensor sensor;
+  EXPECT_EQ(LedgerText(sensor), "adds up");
+  sensor.set_applied_packets(3);
+  EXPECT_EQ(LedgerText(sensor), "no counts");
+}
+
 }  // namespace
 }  // namespace conntrack::cli

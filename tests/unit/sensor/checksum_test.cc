@@ -74,6 +74,19 @@ TEST(ChecksumTest, SegmentCutByTheCaptureIsUnknown) {
   EXPECT_EQ(decoded.packet.total_length, 44u);
 }
 
+TEST(ChecksumTest, IgnoredChecksumsAreUnknownAndDiscardNothing) {
+  Ip ip;
+  ip.header_checksum = 0x1234;
+  Buffer segment = TcpSegment({}, {});
+  segment[16] ^= 1;
+  const Buffer frame = testing::Ethernet(0x0800, Ipv4(ip, segment));
+  Decoded decoded{};
+  Decode(Frame{LinkType::kEthernet, 1, frame, static_cast<uint32_t>(frame.size())},
+         Checksums::kIgnore, decoded);
+  ASSERT_EQ(decoded.kind, Decoded::Kind::kPacket);
+  EXPECT_EQ(decoded.packet.flags, kChecksumUnknown);
+}
+
 TEST(ChecksumTest, UdpWithoutAChecksumIsGood) {
   Ip ip;
   ip.protocol = 17;

@@ -18,9 +18,9 @@ using testing::operator+;
 TEST(DecodeTest, TimesBeyondTheWireAreDiscarded) {
   const Buffer bytes = Ethernet(0x0800, Ipv4({}, TcpSegment({}, {})));
   Decoded decoded{};
-  Decode(Frame{LinkType::kEthernet, kTimeMaxUnixNs, bytes, 54}, decoded);
+  Decode(Frame{LinkType::kEthernet, kTimeMaxUnixNs, bytes, 54}, Checksums::kVerify, decoded);
   EXPECT_EQ(decoded.kind, Decoded::Kind::kPacket);
-  Decode(Frame{LinkType::kEthernet, kTimeMaxUnixNs + 1, bytes, 54}, decoded);
+  Decode(Frame{LinkType::kEthernet, kTimeMaxUnixNs + 1, bytes, 54}, Checksums::kVerify, decoded);
   ASSERT_EQ(decoded.kind, Decoded::Kind::kDiscarded);
   EXPECT_EQ(decoded.discard, Discard::kTimestamp);
 }
@@ -30,12 +30,14 @@ TEST(DecodeTest, NothingIsLeftOfThePacketBefore) {
   testing::Tcp tcp;
   tcp.options = {4, 2, 1, 1, 3, 3, 7, 1};
   const Buffer first = Ethernet(0x0800, Ipv4({}, TcpSegment({}, tcp)));
-  Decode(Frame{LinkType::kEthernet, 1, first, static_cast<uint32_t>(first.size())}, decoded);
+  Decode(Frame{LinkType::kEthernet, 1, first, static_cast<uint32_t>(first.size())},
+         Checksums::kVerify, decoded);
   ASSERT_NE(decoded.packet.tcp_options, 0u);
   testing::Ip ip;
   ip.protocol = 50;
   const Buffer second = Ethernet(0x0800, Ipv4(ip, Buffer(8, 1)));
-  Decode(Frame{LinkType::kEthernet, 2, second, static_cast<uint32_t>(second.size())}, decoded);
+  Decode(Frame{LinkType::kEthernet, 2, second, static_cast<uint32_t>(second.size())},
+         Checksums::kVerify, decoded);
   ASSERT_EQ(decoded.kind, Decoded::Kind::kPacket);
   EXPECT_EQ(decoded.packet.tcp_options, 0u);
   EXPECT_EQ(decoded.packet.sequence, 0u);
@@ -46,7 +48,7 @@ TEST(DecodeTest, NothingIsLeftOfThePacketBefore) {
 TEST(DecodeTest, CaptureThatClaimsFewerBytesThanItHoldsIsTakenByWhatItHolds) {
   const Buffer bytes = Ethernet(0x0800, Ipv4({}, TcpSegment({}, {})));
   Decoded decoded{};
-  Decode(Frame{LinkType::kEthernet, 1, bytes, 10}, decoded);
+  Decode(Frame{LinkType::kEthernet, 1, bytes, 10}, Checksums::kVerify, decoded);
   EXPECT_EQ(decoded.kind, Decoded::Kind::kPacket);
 }
 

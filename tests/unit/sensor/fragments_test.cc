@@ -43,7 +43,8 @@ class ReassemblerTest : public ::testing::Test {
     if (outcome == Outcome::kComplete) {
       completed_ += reassembler_.payload_fragments();
       packet_ = decoded.packet;
-      discard_ = DecodeReassembled(reassembler_.payload(), reassembler_.payload_length(), packet_);
+      discard_ = DecodeReassembled(reassembler_.payload(), reassembler_.payload_length(),
+                                   Checksums::kVerify, packet_);
     }
     return outcome;
   }
@@ -203,16 +204,23 @@ TEST_F(ReassemblerTest, ExtensionHeadersInsideTheDatagramAreFollowed) {
   EXPECT_EQ(packet_.ports, 5'000u << 16 | 53u);
 }
 
-TEST_F(ReassemblerTest, FragmentOfAFragmentIsMalformed) {
-  const Buffer datagram = testing::FragmentHeader(17, 8, true, 3) + Buffer(200, 1);
-  const auto frame = [&](size_t begin, size_t end) {
-    Buffer bytes = Ipv6Fragment(datagram, begin, end, 9);
-    bytes[14 + 40] = 44;
-    return bytes;
+TEST_F(ReassemblerTest, LaterFragmentInsideADatagramIsMalformed) {
+  const Buffer udp = testing::UdpDatagram(Ipv6Header(17), 5'000, 53, Buffer(184, 1));
+  const auto add = [&](const Buffer& datagram, uint32_t id) {
+    const auto frame = [&](size_t begin, size_t end) {
+      Buffer bytes = Ipv6Fragment(datagram, begin, end, id);
+      bytes[14 + 40] = 44;
+      return bytes;
+    };
+    EXPECT_EQ(AddFrame(frame(0, 104)), Outcome::kHeld);
+    EXPECT_EQ(AddFrame(frame(104, 200)), Outcome::kComplete);
   };
-  EXPECT_EQ(AddFrame(frame(0, 104)), Outcome::kHeld);
-  EXPECT_EQ(AddFrame(frame(104, 208)), Outcome::kComplete);
+  add(testing::FragmentHeader(17, 8, true, 3) + udp, 9);
   EXPECT_EQ(packet_.malformed, Malformed::kFragment);
+  // A first one is read as it is.
+  add(testing::FragmentHeader(17, 0, true, 3) + udp, 10);
+  EXPECT_EQ(packet_.malformed, Malformed::kNone);
+  EXPECT_EQ(packet_.ports, 5'000u << 16 | 53u);
 }
 
 TEST_F(ReassemblerTest, CaptureThatCutsFragmentsKeepsTheirLengths) {
@@ -232,9 +240,27 @@ TEST_F(ReassemblerTest, CaptureThatCutsFragmentsKeepsTheirLengths) {
   EXPECT_EQ(packet_.flags, kReassembled | kChecksumUnknown);
 }
 
-TEST_F(ReassemblerTest, OddLengthInTheMiddleIsRefused) {
-  EXPECT_EQ(Add(Buffer(100, 1), 0, 50), Outcome::kDropped);
+TEST_F(ReassemblerTest, Ipv4FragmentIsCutToWholeUnits) {
+  const Buffer datagram = Datagram(92);
+  EXPECT_EQ(Add(datagram, 0, 50), Outcome::kHeld);
+  EXPECT_EQ(Add(datagram, 48, 100), Outcome::kComplete);
+  EXPECT_EQ(packet_.total_length, 120u);
+  EXPECT_EQ(packet_.flags, kReassembled);
+  EXPECT_EQ(Add(datagram, 0, 7), Outcome::kDropped);  // No whole unit.
   EXPECT_EQ(Drops(Discard::kFragmentMisaligned), 1u);
+}
+
+TEST_F(ReassemblerTest, Ipv6FragmentOfOddLengthIsRefused) {
+  const Buffer datagram = testing::UdpDatagram(Ipv6Header(17), 5'000, 53, Buffer(92, 1));
+  EXPECT_EQ(AddFrame(Ipv6Fragment(datagram, 0, 50, 9)), Outcome::kDropped);
+  EXPECT_EQ(Drops(Discard::kFragmentMisaligned), 1u);
+}
+
+TEST_F(ReassemblerTest, EmptyFragmentIsRefusedAlone) {
+  const Buffer datagram = Datagram(92);
+  EXPECT_EQ(Add(datagram, 0, 48), Outcome::kHeld);
+  EXPECT_EQ(Add(datagram, 48, 48), Outcome::kDropped);
+  EXPECT_EQ(Add(datagram, 48, 100), Outcome::kComplete);
 }
 
 TEST_F(ReassemblerTest, DatagramBeyond65535BytesIsRefused) {

@@ -136,7 +136,7 @@ Decoded DecodeFrame(const Buffer& bytes, LinkType type, uint32_t original_length
   Decoded decoded{};
   const auto captured_length = static_cast<uint32_t>(bytes.size());
   Decode(Frame{type, 1'700'000'000'000'000'000, bytes, std::max(original_length, captured_length)},
-         decoded);
+         Checksums::kVerify, decoded);
   return decoded;
 }
 

@@ -61,6 +61,15 @@ TEST(IcmpTest, QueriesHaveTypeCodeAndId) {
   EXPECT_EQ(DecodeIcmpv6(135, 0, Be32(0) + Buffer(16, 1)).ports, 135u << 24);
 }
 
+TEST(IcmpTest, IcmpOfTheOtherFamilyHasNoQuote) {
+  const Buffer quoted = Ipv4({}, TcpSegment({}, {}));
+  const Packet packet = DecodeIpv6(Ipv6(Ipv6Header(1), IcmpMessage(3, 1, Be32(0) + quoted))).packet;
+  EXPECT_EQ(packet.protocol, 1);
+  EXPECT_EQ(packet.ports, 0x03010000u);
+  EXPECT_FALSE(packet.has_quote);
+  EXPECT_EQ(packet.flags, 0);
+}
+
 TEST(IcmpTest, ShortHeaderIsTruncated) {
   for (const size_t length : {0u, 4u, 7u}) {
     EXPECT_EQ(DecodeIpv4(Ipv4(Icmp(), Buffer(length, 8))).packet.malformed,

@@ -152,6 +152,18 @@ TEST(Ipv6Test, FragmentThatCutsNothingIsAWholePacket) {
   EXPECT_EQ(packet.flags, 0);
 }
 
+TEST(Ipv6Test, FragmentBehindOneThatCutsNothingIsReadOrMalformed) {
+  const Buffer whole = FragmentHeader(44, 0, false, 9);
+  const Buffer segment = TcpSegment(Ipv6Header(6), {});
+  ExpectMalformed(
+      DecodeIpv6(Ipv6(Ipv6Header(44), whole + FragmentHeader(6, 8, false, 7) + segment)),
+      Malformed::kFragment);
+  const Packet first =
+      DecodeIpv6(Ipv6(Ipv6Header(44), whole + FragmentHeader(6, 0, true, 7) + segment)).packet;
+  EXPECT_EQ(first.malformed, Malformed::kNone);
+  EXPECT_EQ(first.ports, 40'000u << 16 | 80u);
+}
+
 TEST(Ipv6Test, FragmentsKeepTheirPlace) {
   const Decoded decoded = DecodeIpv6(Ipv6(
       Ipv6Header(60), ExtensionHeader(44) + FragmentHeader(17, 1'448, true, 99) + Buffer(24, 5)));

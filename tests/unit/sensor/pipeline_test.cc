@@ -43,8 +43,9 @@ class PipelineTest : public ::testing::Test {
   }
 
   std::vector<v1::PacketBatch> batches_;
-  Pipeline pipeline_{4, ReassemblyLimits{},
-                     [this](v1::PacketBatch batch) { batches_.push_back(std::move(batch)); }};
+  Pipeline pipeline_{
+      PipelineOptions{.batch_packets_max = 4, .checksums = Checksums::kVerify, .reassembly = {}},
+      [this](v1::PacketBatch batch) { batches_.push_back(std::move(batch)); }};
 };
 
 TEST_F(PipelineTest, FullBatchLeavesAtOnce) {

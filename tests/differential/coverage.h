@@ -1,0 +1,47 @@
+// Coverage: which rules of a TCP tracker a run has exercised, told from what
+// can be seen from outside: state before, packet, verdict and state after.
+//
+// Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/differential/comparer.h"
+
+namespace conntrack {
+
+class Coverage {
+ public:
+  // Forgets the connections, not the counts: another round begins.
+  void BeginRound() { before_.clear(); }
+
+  void Add(size_t conversation, const ComparedPacket& packet);
+
+  // Lines for people: cells of the transition table, then special rules, each
+  // with how often; what was never seen is named.
+  std::string Report() const;
+  // Reachable cells and rules that were never seen.
+  std::vector<std::string> Missing() const;
+
+ private:
+  struct Cell {
+    uint64_t count = 0;
+    std::map<std::string, uint64_t> outcomes;
+  };
+
+  void AddTcp(const Fields& before, const ComparedPacket& packet);
+  void AddRules(const Fields& before, const ComparedPacket& packet, bool reply,
+                const std::string& packet_class);
+
+  // What was last seen of a connection, by conversation and connection number.
+  std::map<std::pair<size_t, uint16_t>, Fields> before_;
+  // By "state direction class".
+  std::map<std::string, Cell> cells_;
+  std::map<std::string, uint64_t> rules_;
+  std::map<std::string, uint64_t> verdicts_;
+};
+
+}  // namespace conntrack

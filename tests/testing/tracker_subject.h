@@ -1,0 +1,41 @@
+// The tracker of this project under test: takes one packet at a time and tells
+// all that can be seen of it then, in the form a kernel is asked for.
+//
+// Not thread-safe. A call costs one Process, one Find, and the new events.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "server/tracker/settings.h"
+#include "server/tracker/time.h"
+#include "server/tracker/tracker.h"
+#include "tests/testing/observation.h"
+#include "tests/testing/packet_builder.h"
+
+namespace conntrack {
+
+class TrackerSubject {
+ public:
+  // One slot, one zone on the server's clock.
+  explicit TrackerSubject(const ZoneSettings& settings);
+
+  // Tracks the packet at `now`. The observation holds all events since the
+  // last call, those of other connections too.
+  Observation Send(const PacketSpec& spec, const Endpoints& endpoints, Time now);
+
+  // Expires what is due, as the server does between packets, and looks at a
+  // connection. The observation has no verdict.
+  Observation Look(const SeenTuple& tuple, Family family, Time now);
+
+  const Zone& zone() const { return tracker_->zone(0); }
+
+ private:
+  void TakeEvents(Observation* observation);
+  void FindConnection(const SeenTuple& tuple, Family family, Time now, Observation* observation);
+
+  std::unique_ptr<Tracker> tracker_;
+  uint64_t next_event_ = 1;
+};
+
+}  // namespace conntrack
