@@ -180,12 +180,6 @@ IngestStream::Next IngestStream::HandleRead(bool ok) {
 }
 
 absl::Status IngestStream::HandleMessage(const grpc::ByteBuffer& message) {
-  // gRPC's own limit is a little higher, so that this answer is given.
-  if (message.Length() > service_->options_.message_bytes_max) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("message ", messages_, " has ", message.Length(), " bytes, more than ",
-                     service_->options_.message_bytes_max));
-  }
   google::protobuf::ArenaOptions arena_options;
   arena_options.initial_block = arena_block_.data();
   arena_options.initial_block_size = arena_block_.size();

@@ -27,8 +27,7 @@ void AddRange(uint32_t slot, uint64_t epoch, uint64_t first, uint64_t last,
 Watcher::Watcher(WatchService* service)
     : service_(service),
       tracker_(service->tracker()),
-      wire_{service->sensors(), service->tracker()->options().slot_count},
-      last_bookmark_(std::chrono::steady_clock::now()) {}
+      wire_{service->sensors(), service->tracker()->options().slot_count} {}
 
 absl::Status Watcher::Init(const v1::WatchRequest& request) {
   FilterOptions options;

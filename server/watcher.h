@@ -89,6 +89,8 @@ class Watcher final : public grpc::ServerWriteReactor<v1::WatchResponse> {
   absl::Status failure_;
 
   v1::WatchResponse response_;
+  // Long ago at first: a bookmark is due at once, so that a client has a place
+  // to resume from before anything else.
   std::chrono::steady_clock::time_point last_bookmark_;
   std::atomic<bool> idle_{false};
   std::atomic<bool> cancelled_{false};

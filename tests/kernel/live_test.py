@@ -90,7 +90,7 @@ def kernel_story(text):
 def our_story(lines):
     stories = {}
     for line in lines:
-        event = json.loads(line).get("event")
+        event = line.get("event")
         if event is None:
             continue
         connection = event["connection"]
@@ -131,7 +131,6 @@ def make_traffic(folder):
 def compare(programs, folder):
     server = programs.start_server()
     watch = programs.start_watch()
-    wait_until(lambda: programs.ctl_lines("stats")[0].get("watchers", 0) == 1, "the watch begins")
     sensor = programs.start_sensor("--interface", "r1", "--filter", "ip")
     wait_until(lambda: any(row.get("connected") for row in programs.ctl_lines("sensors")),
                "the sensor is welcome")
@@ -154,8 +153,7 @@ def compare(programs, folder):
     summary = json.loads(out)
     assert int(summary["acknowledged_packets"]) > 100, summary
     programs.drain(server)
-    watch.terminate()
-    ours = our_story(watch.communicate()[0].splitlines())
+    ours = our_story(programs.end_watch(watch))
     kernels = kernel_story(open(kernel_out).read())
     return ours, kernels
 

@@ -95,9 +95,24 @@ class Programs:
         return [json.loads(line) for line in out.splitlines() if line]
 
     def start_watch(self, *flags):
+        """Starts a watch; end_watch has its lines. They go to a file: a pipe that nobody
+        reads would stop it."""
+        lines = tempfile.TemporaryFile(mode="w+")
         watch = self.start([self.ctl_path, "--server", self.listen, "watch", "-o", "jsonl", *flags],
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        return watch
+                           stdout=lines, stderr=subprocess.PIPE)
+        wait_until(lambda: self.ctl_lines("stats")[0].get("watchers", 0) > 0, "the watch begins")
+        return watch, lines
+
+    @staticmethod
+    def end_watch(watch):
+        """Ends a watch whose server has gone; returns the objects it printed."""
+        process, lines = watch
+        # It says so once the last event is out.
+        assert "trying again" in process.stderr.readline()
+        process.terminate()
+        process.communicate(timeout=DEADLINE_SECONDS)
+        lines.seek(0)
+        return [json.loads(line) for line in lines]
 
     def drain(self, server):
         """Ends the server as an orchestrator does; fails unless it exits with 0."""

@@ -4,6 +4,7 @@ reconnects, its summary accounts for every packet, and the ledger adds up.
 usage: restart_test.py BUILD_DIR CAPTURE   (a capture of some seconds)
 """
 
+import json
 import signal
 import sys
 
@@ -38,7 +39,6 @@ def main():
         assert sensor.returncode == 0, f"exit code {sensor.returncode}: {err}"
         row = sensor_row(programs)
         print(out, row, sep="\n")
-        import json
         summary = json.loads(out)
         assert summary["connects"] >= 2, "the sensor did not reconnect"
         decoded = int(summary["decoded_packets"])

@@ -7,7 +7,7 @@ usage: two_zones_test.py BUILD_DIR CAPTURE [CAPTURE ...]
 import json
 import sys
 
-from chain import Programs, wait_until
+from chain import Programs
 
 
 def essence(connection):
@@ -38,7 +38,6 @@ def stories(events, zone):
 def check(programs, capture):
     server = programs.start_server()
     watch = programs.start_watch()
-    wait_until(lambda: programs.ctl_lines("stats")[0].get("watchers", 0) == 1, "the watch begins")
     for zone in (1, 2):
         code, summary = programs.sensor("--read", capture, "--zone", str(zone),
                                         "--sensor-id", f"replay-{zone}")
@@ -48,11 +47,10 @@ def check(programs, capture):
     assert listed[0] == listed[1], f"the zones list different connections\n{listed[0]}\n{listed[1]}"
     # Drain delivers every event before it ends the watch.
     programs.drain(server)
-    watch.terminate()
-    out, _ = watch.communicate()
-    events = [json.loads(line) for line in out.splitlines()]
+    events = programs.end_watch(watch)
     first, second = stories(events, 1), stories(events, 2)
-    assert first == second, "the zones tell different stories"
+    different = [f"zone 1: {one}\nzone 2: {two}" for one, two in zip(first, second) if one != two]
+    assert first == second, "the zones tell different stories\n" + "\n".join(different)
     print(f"{capture}: {len(listed[0])} connections, {len(first)} stories, equal")
     return len(first)
 

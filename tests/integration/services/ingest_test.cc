@@ -210,7 +210,7 @@ const std::vector<Misbehaviour> kMisbehaviours = {
      [] { return Bytes(HelloRequest("bad", 8)); }},
     {"GapInTheSequence", true, grpc::StatusCode::FAILED_PRECONDITION,
      "batch 3 after batch 0: a gap", [] { return Bytes(OneSyn().Request(3)); }},
-    {"MessageAboveTheLimit", true, grpc::StatusCode::RESOURCE_EXHAUSTED, "more than 4194304",
+    {"MessageAboveTheLimit", true, grpc::StatusCode::RESOURCE_EXHAUSTED, "larger than max",
      [] {
        v1::IngestRequest request = OneSyn().Request(1);
        request.mutable_batch()->mutable_packets()->set_source_ipv6(std::string(4u << 20, 'x'));
