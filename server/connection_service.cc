@@ -28,8 +28,8 @@ struct PageToken {
 };
 
 std::string Encode(const PageToken& token) {
-  return absl::WebSafeBase64Escape(absl::StrCat(token.position.slot, ".", token.position.place,
-                                                ".", token.epoch, ".", token.filter_hash));
+  return absl::WebSafeBase64Escape(absl::StrCat(token.position.slot, ".", token.position.place, ".",
+                                                token.epoch, ".", token.filter_hash));
 }
 
 absl::StatusOr<PageToken> DecodePageToken(const std::string& text, const PageToken& expected) {
@@ -71,9 +71,9 @@ ConnectionService::ConnectionService(Tracker* tracker, const SensorRegistry* sen
       clock_(clock),
       wire_{sensors, tracker->options().slot_count} {}
 
-grpc::ServerUnaryReactor* ConnectionService::GetConnection(
-    grpc::CallbackServerContext* context, const v1::GetConnectionRequest* request,
-    v1::GetConnectionResponse* response) {
+grpc::ServerUnaryReactor* ConnectionService::GetConnection(grpc::CallbackServerContext* context,
+                                                           const v1::GetConnectionRequest* request,
+                                                           v1::GetConnectionResponse* response) {
   return Respond(context, [&] { return Get(*request, response); });
 }
 
@@ -125,8 +125,8 @@ absl::Status ConnectionService::Get(const v1::GetConnectionRequest& request,
 absl::Status ConnectionService::List(const v1::ListConnectionsRequest& request,
                                      v1::ListConnectionsResponse* response) {
   if (request.page_size() < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("page_size ", request.page_size(),
-                                                   " is below 0"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("page_size ", request.page_size(), " is below 0"));
   }
   const absl::StatusOr<Filter> filter = CompileFilter(request.filter());
   if (!filter.ok()) return filter.status();
@@ -148,8 +148,7 @@ absl::Status ConnectionService::List(const v1::ListConnectionsRequest& request,
     more = tracker_
                ->Scan(&token.position, step, server_now,
                       [&](const ConnectionRef& connection) {
-                        const Time now =
-                            tracker_->NowOf(connection.record().zone, server_now);
+                        const Time now = tracker_->NowOf(connection.record().zone, server_now);
                         if (!filter->Matches(connection, now)) return;
                         ToWire(connection, now, wire_, response->add_connections());
                       })
@@ -173,8 +172,7 @@ absl::Status ConnectionService::Count(const v1::CountConnectionsRequest& request
     more = tracker_
                ->Scan(&position, kPlacesPerStep, server_now,
                       [&](const ConnectionRef& connection) {
-                        const Time now =
-                            tracker_->NowOf(connection.record().zone, server_now);
+                        const Time now = tracker_->NowOf(connection.record().zone, server_now);
                         if (filter->Matches(connection, now)) ++count;
                       })
                .more;

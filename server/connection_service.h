@@ -37,8 +37,8 @@ class ConnectionService final : public v1::ConnectionService::CallbackService {
   absl::Status Get(const v1::GetConnectionRequest& request, v1::GetConnectionResponse* response);
   absl::Status List(const v1::ListConnectionsRequest& request,
                     v1::ListConnectionsResponse* response);
-  absl::Status Count(const v1::CountConnectionsRequest& request, grpc::CallbackServerContext* context,
-                     v1::CountConnectionsResponse* response);
+  absl::Status Count(const v1::CountConnectionsRequest& request,
+                     grpc::CallbackServerContext* context, v1::CountConnectionsResponse* response);
   absl::StatusOr<Filter> CompileFilter(const std::string& text) const;
 
   Tracker* const tracker_;

@@ -262,8 +262,7 @@ absl::StatusOr<ParsedAddress> ParseAddress(absl::string_view text) {
   if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1) {
     std::array<uint64_t, 2> words;
     std::memcpy(words.data(), bytes.data(), sizeof(words));
-    return ParsedAddress{Family::kIpv6,
-                         {__builtin_bswap64(words[0]), __builtin_bswap64(words[1])}};
+    return ParsedAddress{Family::kIpv6, {__builtin_bswap64(words[0]), __builtin_bswap64(words[1])}};
   }
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not an IP address"));
 }

@@ -138,8 +138,8 @@ std::optional<BatchError> PacketReader::CheckSparse(const v1::PacketBatch& batch
     int64_t last = -1;
     for (const uint32_t value : index) {
       if (value >= count) {
-        return Reject(v1::BATCH_REJECTION_INDEX_OUT_OF_RANGE, "column ", name, ".index has ",
-                      value, " in a batch of ", count, " packets");
+        return Reject(v1::BATCH_REJECTION_INDEX_OUT_OF_RANGE, "column ", name, ".index has ", value,
+                      " in a batch of ", count, " packets");
       }
       if (value <= last) {
         return Reject(v1::BATCH_REJECTION_INDEX_ORDER, "column ", name, ".index has ", value,
@@ -166,8 +166,7 @@ std::optional<BatchError> PacketReader::CheckSparse(const v1::PacketBatch& batch
       {"long_lengths.network_header_length", batch.long_lengths().network_header_length_size(),
        batch.long_lengths().index_size()},
       {"malformed.reason", batch.malformed().reason_size(), batch.malformed().index_size()},
-      {"tcp_options.options", batch.tcp_options().options_size(),
-       batch.tcp_options().index_size()},
+      {"tcp_options.options", batch.tcp_options().options_size(), batch.tcp_options().index_size()},
       {"tcp_options.sack_edge", batch.tcp_options().sack_edge_size(),
        batch.tcp_options().index_size()},
       {"icmp_errors.ports", batch.icmp_errors().ports_size(), batch.icmp_errors().index_size()},
@@ -212,9 +211,9 @@ std::optional<BatchError> PacketReader::ReadFixed(const v1::PacketBatch& batch) 
       return Reject(v1::BATCH_REJECTION_VALUE, "column shape: bit 31 of packet ", i, " is 1");
     }
     if (((flags & kFlagSparse) != 0) != (sparse_[i] != 0)) {
-      return Reject(v1::BATCH_REJECTION_FLAGS, "column shape: flag 0x40 of packet ", i,
-                    sparse_[i] != 0 ? " is 0, but it has a sparse row"
-                                    : " is 1, but it has no sparse row");
+      return Reject(
+          v1::BATCH_REJECTION_FLAGS, "column shape: flag 0x40 of packet ", i,
+          sparse_[i] != 0 ? " is 0, but it has a sparse row" : " is 1, but it has no sparse row");
     }
     if (((flags & packet_flag::kMalformed) != 0) != ((sparse_[i] & kMalformed) != 0)) {
       return Reject(v1::BATCH_REJECTION_FLAGS, "column shape: flag 0x10 of packet ", i,
@@ -310,8 +309,9 @@ std::optional<BatchError> PacketReader::ReadQuotes(const v1::PacketBatch& batch)
   for (size_t i = 0; i < rows; ++i) {
     const auto row = static_cast<int>(i);
     if (columns.protocol(row) > 255) {
-      return Reject(v1::BATCH_REJECTION_VALUE, "column icmp_errors.protocol: ",
-                    columns.protocol(row), " of packet ", columns.index(row), " is above 255");
+      return Reject(v1::BATCH_REJECTION_VALUE,
+                    "column icmp_errors.protocol: ", columns.protocol(row), " of packet ",
+                    columns.index(row), " is above 255");
     }
     Quote quote;
     quote.source = ipv4 ? Ipv4Address(columns.source(row)) : LoadIpv6(columns.source_ipv6(), i);

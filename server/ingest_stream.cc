@@ -119,8 +119,8 @@ void IngestStream::StartRead() {
 IngestStream::Next IngestStream::WaitAndHandle() {
   // With something to acknowledge, only look whether more is here already.
   const bool hurry = unacknowledged_batches_ > 0 && !writing_;
-  const auto until = std::chrono::system_clock::now() +
-                     (hurry ? std::chrono::milliseconds(0) : kQuietInterval);
+  const auto until =
+      std::chrono::system_clock::now() + (hurry ? std::chrono::milliseconds(0) : kQuietInterval);
   void* tag = nullptr;
   bool ok = false;
   switch (queue_.AsyncNext(&tag, &ok, until)) {
@@ -154,9 +154,8 @@ void IngestStream::HandleTimeout() {
     deadline_ = steady_clock::now() + grace;
   }
   if (!deadline_.has_value() || steady_clock::now() < *deadline_) return;
-  status_ = told_draining_
-                ? absl::UnavailableError("the server drains")
-                : absl::DeadlineExceededError("no hello within the time for it");
+  status_ = told_draining_ ? absl::UnavailableError("the server drains")
+                           : absl::DeadlineExceededError("no hello within the time for it");
 }
 
 IngestStream::Next IngestStream::HandleRead(bool ok) {
@@ -296,8 +295,8 @@ void IngestStream::Track() {
 void IngestStream::HandleHeartbeat(const v1::Heartbeat& heartbeat) {
   sensor_->last_message = service_->clock_->Now();
   if (heartbeat.time_unix_ns() != 0) {
-    const auto nanos = static_cast<int64_t>(
-        std::min<uint64_t>(heartbeat.time_unix_ns(), PacketReader::kTimeMax));
+    const auto nanos =
+        static_cast<int64_t>(std::min<uint64_t>(heartbeat.time_unix_ns(), PacketReader::kTimeMax));
     if (clock_ == ZoneClock::kPacket) service_->tracker_->Advance(zone_, TimeFromUnixNanos(nanos));
   }
   if (!heartbeat.has_counts()) return;

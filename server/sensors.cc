@@ -10,15 +10,14 @@ SensorRegistry::SensorRegistry(size_t sensors_max)
     : sensors_max_(sensors_max), by_index_(std::make_unique<std::atomic<Sensor*>[]>(sensors_max)) {}
 
 absl::StatusOr<Sensor*> SensorRegistry::Open(const std::string& sensor_id,
-                                             const SensorSession& session,
-                                             uint64_t first_sequence, uint64_t earlier_packets) {
+                                             const SensorSession& session, uint64_t first_sequence,
+                                             uint64_t earlier_packets) {
   const MutexLock lock(&mutex_);
   auto found = index_.find(sensor_id);
   if (found == index_.end()) {
     if (entries_.size() >= sensors_max_) {
-      return absl::ResourceExhaustedError(absl::StrCat("sensor \"", sensor_id,
-                                                       "\" would be one more than the ",
-                                                       sensors_max_, " allowed"));
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "sensor \"", sensor_id, "\" would be one more than the ", sensors_max_, " allowed"));
     }
     const auto index = static_cast<uint16_t>(entries_.size());
     entries_.push_back({std::make_unique<Sensor>(sensor_id, index), {}});
@@ -28,9 +27,9 @@ absl::StatusOr<Sensor*> SensorRegistry::Open(const std::string& sensor_id,
   Entry& entry = entries_[found->second];
   Sensor& sensor = *entry.sensor;
   if (sensor.connected.load()) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("sensor \"", sensor_id, "\" has a stream already, with session ",
-                     entry.session.session_id));
+    return absl::AlreadyExistsError(absl::StrCat("sensor \"", sensor_id,
+                                                 "\" has a stream already, with session ",
+                                                 entry.session.session_id));
   }
   if (entry.session.session_id != session.session_id) {
     sensor.applied_sequence = first_sequence - 1;
@@ -38,8 +37,8 @@ absl::StatusOr<Sensor*> SensorRegistry::Open(const std::string& sensor_id,
     for (std::atomic<uint64_t>* counter :
          {&sensor.captured_packets, &sensor.filtered_packets, &sensor.kernel_dropped_packets,
           &sensor.buffer_dropped_packets, &sensor.session_applied_batches,
-          &sensor.session_applied_packets,
-          &sensor.session_duplicate_packets, &sensor.session_rejected_packets}) {
+          &sensor.session_applied_packets, &sensor.session_duplicate_packets,
+          &sensor.session_rejected_packets}) {
       counter->store(0);
     }
   }

@@ -17,8 +17,8 @@ class ServerClock {
 
  private:
   const std::chrono::steady_clock::time_point steady_start_ = std::chrono::steady_clock::now();
-  const Time start_ = Time(std::chrono::duration_cast<Duration>(
-      std::chrono::system_clock::now().time_since_epoch()));
+  const Time start_ = Time(
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()));
 };
 
 }  // namespace conntrack

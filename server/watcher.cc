@@ -235,9 +235,9 @@ void Watcher::AddEvent(const Event& event, uint32_t slot, v1::EventBatch* batch)
     return;
   }
   // After a resume the client may know connections that this watch has not seen.
-  const bool known = matching_.erase(connection.id()) > 0 ||
-                     (resumed_ && event.type != EventType::kNew &&
-                      connection.id() < id_limit_[slot]);
+  const bool known =
+      matching_.erase(connection.id()) > 0 ||
+      (resumed_ && event.type != EventType::kNew && connection.id() < id_limit_[slot]);
   if (!known) return;
   v1::Event* left = batch->add_events();
   ToWire(event, slot, wire_, left);
@@ -249,8 +249,8 @@ void Watcher::ScanSnapshot() {
   v1::SnapshotBatch* batch = held_.mutable_snapshot();
   const Time server_now = service_->clock()->Now();
   const uint64_t id_limit = id_limit_[position_.slot];
-  held_step_ = tracker_->Scan(
-      &position_, kPlacesPerStep, server_now, [&](const ConnectionRef& connection) {
+  held_step_ =
+      tracker_->Scan(&position_, kPlacesPerStep, server_now, [&](const ConnectionRef& connection) {
         if (connection.id() >= id_limit) return;
         const Time now = tracker_->NowOf(connection.record().zone, server_now);
         if (!filter_.Matches(connection, now)) return;

@@ -8,8 +8,7 @@ namespace conntrack {
 
 uint64_t EventLog::Append(const Event& event) {
   const uint64_t sequence = next_sequence_;
-  if (segments_.empty() ||
-      sequence == segments_.back()->first_sequence() + EventSegment::kEvents) {
+  if (segments_.empty() || sequence == segments_.back()->first_sequence() + EventSegment::kEvents) {
     // One out for one in: the total stays where the budget put it.
     if (budget_->exhausted() && !segments_.empty()) segments_.pop_front();
     segments_.push_back(std::make_shared<EventSegment>(sequence, budget_));
@@ -26,11 +25,9 @@ EventRange EventLog::Read(uint64_t sequence) const {
   CT_CHECK(sequence >= first_retained());
   if (sequence >= next_sequence_) return {};
   // Segments are full but for the last, so their places are known.
-  const size_t position =
-      (sequence - segments_.front()->first_sequence()) / EventSegment::kEvents;
+  const size_t position = (sequence - segments_.front()->first_sequence()) / EventSegment::kEvents;
   const std::shared_ptr<EventSegment>& segment = segments_[position];
-  const uint64_t end =
-      std::min(segment->first_sequence() + EventSegment::kEvents, next_sequence_);
+  const uint64_t end = std::min(segment->first_sequence() + EventSegment::kEvents, next_sequence_);
   return {segment, sequence, static_cast<size_t>(end - sequence)};
 }
 

@@ -18,9 +18,9 @@ constexpr std::array<const char*, kTcpStates> kTcpTimeoutNames = {
 
 absl::Status CheckTimeout(absl::string_view name, Duration timeout) {
   if (timeout >= kTimeoutMin && timeout <= kTimeoutMax) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      name, " ", std::chrono::duration<double>(timeout).count(),
-      "s is not between 0.001s and 3456000s"));
+  return absl::InvalidArgumentError(absl::StrCat(name, " ",
+                                                 std::chrono::duration<double>(timeout).count(),
+                                                 "s is not between 0.001s and 3456000s"));
 }
 
 }  // namespace

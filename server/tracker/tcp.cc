@@ -241,8 +241,7 @@ std::optional<InvalidReason> TcpUpdate::JudgeReset(Path* path) {
     // challenge ACK, so the connection stays open for it.
     new_state_ = old_state_;
   }
-  const bool answers_syn =
-      context_.seen_reply && tcp_.last_class == TcpClass::kSyn && other_way_;
+  const bool answers_syn = context_.seen_reply && tcp_.last_class == TcpClass::kSyn && other_way_;
   const bool answers_ack = !context_.assured && tcp_.last_class == TcpClass::kAck;
   if ((answers_syn || answers_ack) && packet_.acknowledgment == tcp_.last_end) {
     *path = Path::kCommit;

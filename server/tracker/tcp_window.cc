@@ -143,7 +143,8 @@ std::optional<WindowResult> WindowCheck::AboveWindow() {
                          !Before(end_, sender_.end - receiver_.max_window) &&
                          !Before(sack_, receiver_.end - ack_window) &&
                          over <= receiver_.max_window && !After(sack_, receiver_.end);
-  if (!plausible) return WindowResult{WindowResult::Kind::kInvalid, InvalidReason::kTcpSeqOverWindow};
+  if (!plausible)
+    return WindowResult{WindowResult::Kind::kInvalid, InvalidReason::kTcpSeqOverWindow};
   // The sender overshot by less than a window: the ack that allowed it may have
   // been missed.
   sender_.end = end_;

@@ -90,9 +90,9 @@ absl::StatusOr<ZoneIndex> Tracker::OpenZone(uint32_t id, std::optional<ZoneClock
   if (const auto found = zone_index_.find(id); found != zone_index_.end()) {
     const Zone& zone = *zones_[found->second];
     if (clock.has_value() && *clock != zone.clock) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "zone ", id, " runs on ", zone.clock == ZoneClock::kServer ? "server" : "packet",
-          " time"));
+      return absl::FailedPreconditionError(
+          absl::StrCat("zone ", id, " runs on ",
+                       zone.clock == ZoneClock::kServer ? "server" : "packet", " time"));
     }
     return found->second;
   }
@@ -193,8 +193,8 @@ void Tracker::Prepare(const Zone& zone, const Batch& batch, std::span<const Pack
       continue;
     } else {
       // Of no other type, so that it has a key.
-      key = MakeKey(zone.index, packet.family, packet.protocol, packet.source,
-                    packet.destination, packet.ports);
+      key = MakeKey(zone.index, packet.family, packet.protocol, packet.source, packet.destination,
+                    packet.ports);
       CT_CHECK(key.has_value());
     }
     entry.key = *key;
@@ -281,8 +281,7 @@ SlotMark Tracker::Mark(uint32_t number) {
   Slot& slot = *slots_[number];
   const MutexLock lock(&slot.mutex());
   const EventLog& log = slot.events();
-  return {log.last_sequence(), log.first_retained(),
-          slot.next_id() * options_.slot_count + number};
+  return {log.last_sequence(), log.first_retained(), slot.next_id() * options_.slot_count + number};
 }
 
 uint64_t Tracker::connections() const {

@@ -161,8 +161,7 @@ class Tracker {
   // What the clock of a zone says.
   Time NowOf(ZoneIndex index, Time server_now) const {
     const Zone& zone = *zones_[index];
-    return zone.clock == ZoneClock::kServer ? server_now
-                                            : zone.now.load(std::memory_order_relaxed);
+    return zone.clock == ZoneClock::kServer ? server_now : zone.now.load(std::memory_order_relaxed);
   }
 
   // Counts over all zones.

@@ -80,8 +80,8 @@ std::optional<DirectedKey> MakeKey(ZoneIndex zone, Family family, uint8_t protoc
     return made;
   }
   if (HasPorts(protocol)) key.ports = ports;
-  const bool swap = destination < source || (destination == source && DestinationPort(key.ports) <
-                                                                          SourcePort(key.ports));
+  const bool swap = destination < source ||
+                    (destination == source && DestinationPort(key.ports) < SourcePort(key.ports));
   if (swap) {
     std::swap(key.first, key.second);
     key.ports = std::rotl(key.ports, 16);
@@ -90,8 +90,7 @@ std::optional<DirectedKey> MakeKey(ZoneIndex zone, Family family, uint8_t protoc
   return made;
 }
 
-uint64_t SlotHash(uint64_t seed, uint32_t zone, Family family, const Address& a,
-                  const Address& b) {
+uint64_t SlotHash(uint64_t seed, uint32_t zone, Family family, const Address& a, const Address& b) {
   std::array<uint8_t, 4 + 1 + 16 + 16> bytes;
   std::memcpy(bytes.data(), &zone, sizeof(zone));
   bytes[4] = static_cast<uint8_t>(family);

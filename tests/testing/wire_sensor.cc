@@ -118,7 +118,8 @@ BatchWriter& BatchWriter::Tcp(uint32_t delta_ms, uint32_t source, uint16_t sourc
                               uint32_t destination, uint16_t destination_port, uint8_t flags,
                               uint32_t sequence, uint32_t acknowledgment) {
   Add(delta_ms, source, destination, uint32_t{source_port} << 16 | destination_port,
-      kTcp | uint32_t{flags} << 8 | 40u << 16, sequence, acknowledgment, 65'535 | 5u << 16 | 5u << 20);
+      kTcp | uint32_t{flags} << 8 | 40u << 16, sequence, acknowledgment,
+      65'535 | 5u << 16 | 5u << 20);
   return *this;
 }
 

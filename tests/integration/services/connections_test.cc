@@ -109,7 +109,8 @@ TEST_F(ConnectionsTest, GetFindsByIdAndByTheTupleOfEitherDirection) {
 
 TEST_F(ConnectionsTest, AnExactResetFreesTheConnectionElevenSecondsOfZoneTimeLater) {
   SendHandshake();
-  Send(BatchWriter().Tcp(30, kClient, 1000, kServer, 80, tcp_flag::kRst | tcp_flag::kAck, 100, 500));
+  Send(
+      BatchWriter().Tcp(30, kClient, 1000, kServer, 80, tcp_flag::kRst | tcp_flag::kAck, 100, 500));
   EXPECT_EQ(CountConnections("state = CLOSE").count(), 1u);
   // Another connection's packet moves the clock of the zone.
   Send(BatchWriter(1'700'000'011).Udp(0, kClient, 1, kServer + 1, 53));

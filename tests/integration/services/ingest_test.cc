@@ -178,8 +178,7 @@ TEST_P(IngestMisbehaviourTest, GetsItsAnswerAndDisturbsNobody) {
   bad.SendBytes(row.bytes());
   const grpc::Status status = bad.Finish();
   EXPECT_EQ(status.error_code(), row.code) << status.error_message();
-  EXPECT_NE(status.error_message().find(row.message), std::string::npos)
-      << status.error_message();
+  EXPECT_NE(status.error_message().find(row.message), std::string::npos) << status.error_message();
 
   ASSERT_TRUE(good.Send(OneSyn(2).Request(2)));
   ASSERT_TRUE(good.ReceiveAck(2).has_value());
@@ -231,9 +230,7 @@ const std::vector<Misbehaviour> kMisbehaviours = {
     {"NoFirstSequence", false, grpc::StatusCode::INVALID_ARGUMENT, "hello.first_sequence",
      [] { return SpoiltHello([](auto* hello) { hello->clear_first_sequence(); }); }},
     {"UnknownClock", false, grpc::StatusCode::INVALID_ARGUMENT, "hello.clock 9",
-     [] {
-       return SpoiltHello([](auto* hello) { hello->set_clock(static_cast<v1::Clock>(9)); });
-     }},
+     [] { return SpoiltHello([](auto* hello) { hello->set_clock(static_cast<v1::Clock>(9)); }); }},
 };
 
 INSTANTIATE_TEST_SUITE_P(Ways, IngestMisbehaviourTest, ::testing::ValuesIn(kMisbehaviours),

@@ -174,9 +174,9 @@ class WatchTest : public ServiceTest {
         reply ? batch.Udp(i, b, 53, a, port) : batch.Udp(i, a, port, b, 53);
         continue;
       }
-      constexpr uint8_t kFlags[] = {tcp_flag::kSyn, tcp_flag::kSyn | tcp_flag::kAck, tcp_flag::kAck,
-                                    tcp_flag::kAck, tcp_flag::kFin | tcp_flag::kAck,
-                                    tcp_flag::kRst};
+      constexpr uint8_t kFlags[] = {
+          tcp_flag::kSyn, tcp_flag::kSyn | tcp_flag::kAck, tcp_flag::kAck,
+          tcp_flag::kAck, tcp_flag::kFin | tcp_flag::kAck, tcp_flag::kRst};
       const uint8_t flags = reply ? kFlags[1 + random_() % 5] : kFlags[random_() % 6];
       reply ? batch.Tcp(i, b, 80, a, port, flags, 1, 2) : batch.Tcp(i, a, port, b, 80, flags, 1, 2);
     }

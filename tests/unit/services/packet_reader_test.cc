@@ -79,8 +79,8 @@ TEST(PacketReaderTest, ReadsEveryFixedColumn) {
   EXPECT_EQ(packet.sequence, 100u);
   EXPECT_EQ(packet.acknowledgment, 200u);
   EXPECT_EQ(packet.window, 500);
-  EXPECT_EQ(packet.flags, packet_flag::kChecksumUnknown | packet_flag::kHasOptions |
-                              packet_flag::kHopLimit255);
+  EXPECT_EQ(packet.flags,
+            packet_flag::kChecksumUnknown | packet_flag::kHasOptions | packet_flag::kHopLimit255);
 }
 
 TEST(PacketReaderTest, ReadsIpv6AddressesInNetworkByteOrder) {
