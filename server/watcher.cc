@@ -1,6 +1,7 @@
 #include "server/watcher.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -12,6 +13,7 @@ namespace conntrack {
 namespace {
 
 constexpr std::chrono::seconds kBookmarkInterval{1};
+constexpr size_t kTokenInStatusBytesMax = 4096;
 
 void AddRange(uint32_t slot, uint64_t epoch, uint64_t first, uint64_t last,
               google::protobuf::RepeatedPtrField<v1::SequenceRange>* ranges) {
@@ -71,9 +73,13 @@ absl::Status Watcher::Init(const v1::WatchRequest& request) {
 }
 
 absl::Status Watcher::TooOld() const {
+  std::map<std::string, std::string> metadata;
+  // With thousands of slots it would not fit the metadata of a gRPC status.
+  std::string token = absl::Base64Escape(Token());
+  if (token.size() <= kTokenInStatusBytesMax) metadata["oldest_resume_token"] = std::move(token);
   return WithReason(absl::OutOfRangeError("resume_token is too old, or of an earlier run of "
-                                          "the server: watch with a snapshot"),
-                    "RESUME_TOKEN_TOO_OLD", {{"oldest_resume_token", absl::Base64Escape(Token())}});
+                                          "the server"),
+                    "RESUME_TOKEN_TOO_OLD", metadata);
 }
 
 std::string Watcher::Token() const {

@@ -338,17 +338,20 @@ void Slot::ExpireDue(Expiry* expiry, Time now, size_t limit, size_t* expired) {
   }
 }
 
+void Slot::ExpireAndTidy(Expiry* expiry, Time now, size_t limit, size_t* expired) {
+  ExpireDue(expiry, now, limit, expired);
+  if (expiry->entries() > 2 * size() + kStaleEntriesMin) expiry->DropStale(&expiry_records_);
+}
+
 size_t Slot::Expire(Time server_now, size_t limit) {
   size_t expired = 0;
-  const auto expire = [&](Expiry* expiry, Time now) {
-    ExpireDue(expiry, now, limit, &expired);
-    if (expiry->entries() > 2 * size() + kStaleEntriesMin) expiry->DropStale(&expiry_records_);
-  };
-  expire(&server_expiry_, server_now);
+  ExpireAndTidy(&server_expiry_, server_now, limit, &expired);
   for (auto entry = packet_expiry_.begin(); entry != packet_expiry_.end();) {
     const auto current = entry++;
-    expire(current->second.get(), zone_of_(current->first).now.load(std::memory_order_relaxed));
-    if (current->second->empty()) packet_expiry_.erase(current);
+    Expiry* const expiry = current->second.get();
+    const Time now = zone_of_(current->first).now.load(std::memory_order_relaxed);
+    ExpireAndTidy(expiry, now, limit, &expired);
+    if (expiry->empty()) packet_expiry_.erase(current);
   }
   return expired;
 }

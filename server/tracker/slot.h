@@ -123,6 +123,9 @@ class Slot {
 
   void ExpireDue(Expiry* expiry, Time now, size_t limit, size_t* expired)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same, and throws out stale entries when there are many.
+  void ExpireAndTidy(Expiry* expiry, Time now, size_t limit, size_t* expired)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Verdict Create(const Packet& packet, const DirectedKey& key, uint64_t hash,
                  const TrackContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes a place in the zone's limit, by eviction if need be.

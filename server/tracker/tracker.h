@@ -183,7 +183,7 @@ class Tracker {
   void TrackInSlot(uint32_t slot, Zone* zone, uint16_t sensor, std::span<const uint32_t> order,
                    const Scratch& scratch, std::span<const Packet> packets,
                    std::span<Verdict> verdicts);
-  void Publish(uint32_t number, const Slot& slot) {
+  void Publish(uint32_t number, Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(slot.mutex()) {
     published_[number].sequence.store(slot.events().last_sequence(), std::memory_order_release);
   }
   uint32_t SlotOf(uint64_t slot_hash) const {
