@@ -120,8 +120,10 @@ Setting Choice(std::string name, Field field, const Words<Enum, kCount>& words, 
   return row;
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a member's name is no expression.
 #define CONNTRACK_FIELD(path) \
   [](auto& config) -> auto& { return config.path; }
+// NOLINTEND(bugprone-macro-parentheses)
 
 void Group(const char* group, std::vector<Setting> rows, std::vector<Setting>* table) {
   for (Setting& row : rows) {

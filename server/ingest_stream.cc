@@ -241,6 +241,7 @@ absl::Status IngestStream::HandleHello(const v1::Hello& hello) {
 absl::Status IngestStream::HandleBatch(const v1::SequencedBatch& batch) {
   const uint64_t applied = sensor_->applied_sequence.load(std::memory_order_relaxed);
   sensor_->last_message = service_->clock_->Now();
+  if (batch.sequence() == 0) return absl::InvalidArgumentError("batch.sequence 0 is below 1");
   if (batch.sequence() > applied + 1) {
     return absl::FailedPreconditionError(
         absl::StrCat("batch ", batch.sequence(), " after batch ", applied, ": a gap"));

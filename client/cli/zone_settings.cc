@@ -56,7 +56,9 @@ void AppendTexts(const Message& message, const std::string& prefix, std::vector<
 }
 
 absl::Status SetValue(const Setting& setting, const FieldDescriptor& field, Message* message) {
-  const auto& [path, text] = setting;
+  // Not a structured binding: clang 14 cannot capture one in a lambda.
+  const std::string& path = setting.first;
+  const std::string& text = setting.second;
   const auto& reflection = *message->GetReflection();
   const auto malformed = [&](const char* what) {
     return absl::InvalidArgumentError(absl::StrCat(path, " \"", text, "\" is not ", what));

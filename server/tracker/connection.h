@@ -118,6 +118,11 @@ struct Record {
 };
 static_assert(sizeof(Record) == 128);
 
+// When the last packet was counted.
+inline Time LastSeen(const Record& record) {
+  return record.deadline - std::chrono::milliseconds(record.timeout_ms);
+}
+
 struct Extra {
   uint64_t id = 0;
   Time created;
@@ -157,9 +162,7 @@ class ConnectionRef {
   }
   Time created() const { return extra_->created; }
   Time deadline() const { return record_->deadline; }
-  Time last_seen() const {
-    return record_->deadline - std::chrono::milliseconds(record_->timeout_ms);
-  }
+  Time last_seen() const { return LastSeen(*record_); }
 
   // Sender and receiver of a packet of `direction`.
   Address source(Direction direction) const { return End(FromFirst(direction)); }

@@ -48,6 +48,11 @@ Duration FirstTimeout(const Packet& packet, const ZoneSettings& settings) {
   }
 }
 
+uint32_t Milliseconds(Duration duration) {
+  return static_cast<uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
 // Direction of a packet of an existing connection. Where both ends are one and
 // the same (a LAND attack) nothing tells the directions apart; netfilter takes
 // all but the first packet for replies.
@@ -241,7 +246,12 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
                 .packet = &packet};
   switch (result.action) {
     case ProtocolAction::kInvalid:
-      if (result.lower_timeout) SetDeadline(handle, context.now, result.timeout, zone);
+      if (result.lower_timeout) {
+        // It expires sooner, but was not seen any later.
+        const Duration until_now = context.now - LastSeen(record);
+        SetDeadline(handle, context.now, result.timeout, zone);
+        record.timeout_ms = Milliseconds(until_now + result.timeout);
+      }
       return Invalid(result.reason);
     case ProtocolAction::kReopen:
       change.type = EventType::kDestroy;
@@ -291,8 +301,7 @@ void Slot::SetDeadline(RecordHandle handle, Time now, Duration timeout, const Zo
   const Time deadline = now + timeout;
   const bool earlier = deadline < record.deadline;
   record.deadline = deadline;
-  record.timeout_ms =
-      static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
+  record.timeout_ms = Milliseconds(timeout);
   // A deadline that moved later is found when the old one comes.
   if (earlier) ExpiryOf(zone).Arm(handle, deadline, now, &ExtraOf(handle).armed);
 }

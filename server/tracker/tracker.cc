@@ -139,7 +139,7 @@ void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
     const size_t count = std::min(packets.size(), kChunkPackets);
     const std::span<const Packet> chunk = packets.first(count);
     const std::span<Verdict> answers = verdicts.first(count);
-    Prepare(zone, batch, chunk, answers, &scratch);
+    const Time chunk_end = Prepare(zone, batch, chunk, answers, &scratch);
     scratch.OrderBySlot(options_.slot_count);
     for (uint32_t slot = 0; slot < options_.slot_count; ++slot) {
       const uint32_t begin = scratch.begin[slot];
@@ -148,6 +148,9 @@ void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
       const std::span<const uint32_t> order(scratch.order.data() + begin, size);
       TrackInSlot(slot, &zone, batch.sensor, order, scratch, chunk, answers);
     }
+    // Only now: Expire, in another thread, must not use a time that packets not
+    // yet tracked come before.
+    if (zone.clock == ZoneClock::kPacket) zone.Advance(chunk_end);
     PacketCounts counts;
     for (const Verdict& verdict : answers) counts.Count(verdict);
     zone.Add(counts);
@@ -156,7 +159,7 @@ void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
   }
 }
 
-void Tracker::Prepare(const Zone& zone, const Batch& batch, std::span<const Packet> packets,
+Time Tracker::Prepare(const Zone& zone, const Batch& batch, std::span<const Packet> packets,
                       std::span<Verdict> verdicts, Scratch* scratch) const {
   scratch->prepared.resize(packets.size());
   Time packet_now = zone.now.load(std::memory_order_relaxed);
@@ -202,7 +205,7 @@ void Tracker::Prepare(const Zone& zone, const Batch& batch, std::span<const Pack
     entry.hash = TableHash(options_.table_secret, entry.key.key);
     entry.slot = SlotOfKey(zone, entry.key.key);
   }
-  if (zone.clock == ZoneClock::kPacket) zones_[zone.index]->Advance(packet_now);
+  return packet_now;
 }
 
 void Tracker::TrackInSlot(uint32_t number, Zone* zone, uint16_t sensor,

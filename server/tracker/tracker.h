@@ -178,7 +178,8 @@ class Tracker {
   };
 
   // Finds key, hash, slot and time of each packet, or its verdict at once.
-  void Prepare(const Zone& zone, const Batch& batch, std::span<const Packet> packets,
+  // Returns what a packet clock says after the last one.
+  Time Prepare(const Zone& zone, const Batch& batch, std::span<const Packet> packets,
                std::span<Verdict> verdicts, Scratch* scratch) const;
   void TrackInSlot(uint32_t slot, Zone* zone, uint16_t sensor, std::span<const uint32_t> order,
                    const Scratch& scratch, std::span<const Packet> packets,

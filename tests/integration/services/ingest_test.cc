@@ -209,6 +209,8 @@ const std::vector<Misbehaviour> kMisbehaviours = {
      [] { return Bytes(HelloRequest("bad", 8)); }},
     {"GapInTheSequence", true, grpc::StatusCode::FAILED_PRECONDITION,
      "batch 3 after batch 0: a gap", [] { return Bytes(OneSyn().Request(3)); }},
+    {"SequenceZero", true, grpc::StatusCode::INVALID_ARGUMENT, "batch.sequence 0 is below 1",
+     [] { return Bytes(OneSyn().Request(0)); }},
     {"MessageAboveTheLimit", true, grpc::StatusCode::RESOURCE_EXHAUSTED, "larger than max",
      [] {
        v1::IngestRequest request = OneSyn().Request(1);

@@ -89,7 +89,9 @@ void Administer(Tracker& tracker, const std::atomic<bool>& stop) {
     tracker.Expire(now, 100);
     settings.tcp.loose = !settings.tcp.loose;
     EXPECT_TRUE(tracker.SetZoneSettings(0, settings).ok());
-    if (zone < 200) EXPECT_TRUE(tracker.OpenZone(zone++, std::nullopt, settings).ok());
+    if (zone < 200) {
+      EXPECT_TRUE(tracker.OpenZone(zone++, std::nullopt, settings).ok());
+    }
     EXPECT_LE(tracker.zone(0).connections.load(), settings.connections_max + 2);
   }
 }
