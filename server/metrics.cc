@@ -6,42 +6,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/metric.h"
+#include "server/tracker/names.h"
 #include "server/version.h"
 
 namespace conntrack {
 namespace {
 
 using prometheus::MetricType;
-
-constexpr std::array<const char*, kVerdictKinds> kVerdictNames = {
-    "new", "established", "related", "invalid", "untracked", "table_full"};
-
-constexpr std::array<const char*, kInvalidReasons> kReasonNames = {"none",
-                                                                   "fragment",
-                                                                   "network_header",
-                                                                   "transport_truncated",
-                                                                   "checksum",
-                                                                   "tcp_header_length",
-                                                                   "tcp_flags",
-                                                                   "tcp_no_connection",
-                                                                   "tcp_not_picked_up",
-                                                                   "tcp_state",
-                                                                   "tcp_seq_over_window",
-                                                                   "tcp_ack_unseen",
-                                                                   "tcp_rst_before_ack",
-                                                                   "udp_length",
-                                                                   "icmp_type",
-                                                                   "icmp_no_request",
-                                                                   "icmp_error_quote",
-                                                                   "icmp_error_unknown",
-                                                                   "icmp_error_destination",
-                                                                   "icmpv6_redirect",
-                                                                   "sctp_chunks",
-                                                                   "sctp_no_connection",
-                                                                   "sctp_state",
-                                                                   "sctp_tag",
-                                                                   "gre_version",
-                                                                   "udplite_coverage"};
 
 constexpr std::array<const char*, kEventTypes> kEventNames = {"new", "update", "destroy"};
 
@@ -57,10 +28,6 @@ void TakeAll(std::initializer_list<Metric*> from, std::vector<prometheus::Metric
 }
 
 }  // namespace
-
-const char* NameOfReason(InvalidReason reason) { return kReasonNames[static_cast<size_t>(reason)]; }
-
-const char* NameOfVerdict(VerdictKind kind) { return kVerdictNames[static_cast<size_t>(kind)]; }
 
 void Metrics::CollectZones(std::vector<prometheus::MetricFamily>* families) const {
   Metric connections("conntrack_connections",
@@ -93,11 +60,13 @@ void Metrics::CollectZones(std::vector<prometheus::MetricFamily>* families) cons
     limit.Add({{"zone", id}},
               static_cast<double>(tracker_->GetZoneSettings(index).connections_max));
     for (size_t kind = 0; kind < kVerdictKinds; ++kind) {
-      packets.Add({{"zone", id}, {"verdict", kVerdictNames[kind]}}, Read(zone.packets[kind]));
+      packets.Add({{"zone", id}, {"verdict", NameOf(static_cast<VerdictKind>(kind))}},
+                  Read(zone.packets[kind]));
     }
     for (size_t reason = 1; reason < kInvalidReasons; ++reason) {
       const double value = Read(zone.invalid[reason]);
-      if (value != 0) invalid.Add({{"zone", id}, {"reason", kReasonNames[reason]}}, value);
+      if (value != 0)
+        invalid.Add({{"zone", id}, {"reason", NameOf(static_cast<InvalidReason>(reason))}}, value);
     }
     for (size_t type = 0; type < kEventTypes; ++type) {
       events.Add({{"zone", id}, {"type", kEventNames[type]}}, Read(zone.events[type]));

@@ -46,9 +46,4 @@ class Metrics : public prometheus::Collectable {
   mutable std::vector<Shown> shown_ ABSL_GUARDED_BY(mutex_);
 };
 
-// "tcp_seq_over_window": the label of a reason.
-const char* NameOfReason(InvalidReason reason);
-// "new", "table_full", …: the label of a verdict.
-const char* NameOfVerdict(VerdictKind kind);
-
 }  // namespace conntrack

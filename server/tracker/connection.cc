@@ -2,12 +2,11 @@
 
 #include <bit>
 
+#include "server/tracker/names.h"
+
 namespace conntrack {
 namespace {
 
-constexpr std::array<const char*, kTcpStates> kTcpStateNames = {
-    "none",       "syn_sent", "syn_recv",  "established", "fin_wait",
-    "close_wait", "last_ack", "time_wait", "close",       "syn_sent2"};
 constexpr std::array<const char*, 4> kOtherProtocols = {"udp", "icmp", "icmpv6", "other"};
 constexpr std::array<const char*, 3> kOtherStates = {"unreplied", "replied", "assured"};
 
@@ -49,7 +48,7 @@ size_t GaugeOf(const Record& record) {
 }
 
 GaugeName NameOfGauge(size_t gauge) {
-  if (gauge < kTcpStates) return {"tcp", kTcpStateNames[gauge]};
+  if (gauge < kTcpStates) return {"tcp", NameOf(static_cast<TcpState>(gauge))};
   gauge -= kTcpStates;
   return {kOtherProtocols[gauge / kOtherStates.size()], kOtherStates[gauge % kOtherStates.size()]};
 }

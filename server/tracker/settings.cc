@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "server/tracker/names.h"
 
 namespace conntrack {
 namespace {
@@ -11,10 +12,6 @@ constexpr Duration kTimeoutMin = std::chrono::milliseconds(1);
 // Record::timeout_ms has 32 bits.
 constexpr Duration kTimeoutMax = std::chrono::hours(40 * 24);
 constexpr uint64_t kConnectionsMax = 1u << 30;
-
-constexpr std::array<const char*, kTcpStates> kTcpTimeoutNames = {
-    "",           "syn_sent", "syn_recv",  "established", "fin_wait",
-    "close_wait", "last_ack", "time_wait", "close",       "syn_sent2"};
 
 absl::Status CheckTimeout(absl::string_view name, Duration timeout) {
   if (timeout >= kTimeoutMin && timeout <= kTimeoutMax) return absl::OkStatus();
@@ -31,8 +28,8 @@ absl::Status ZoneSettings::Validate() const {
                                                    " is not between 1 and ", kConnectionsMax));
   }
   for (size_t state = 1; state < kTcpStates; ++state) {
-    absl::Status status =
-        CheckTimeout(absl::StrCat("tcp.", kTcpTimeoutNames[state]), tcp.timeout[state]);
+    absl::Status status = CheckTimeout(absl::StrCat("tcp.", NameOf(static_cast<TcpState>(state))),
+                                       tcp.timeout[state]);
     if (!status.ok()) return status;
   }
   struct Named {

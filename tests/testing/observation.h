@@ -15,6 +15,7 @@
 
 #include "server/tracker/connection.h"
 #include "server/tracker/events.h"
+#include "server/tracker/names.h"
 #include "server/tracker/verdict.h"
 #include "tests/testing/packet_builder.h"
 
@@ -66,7 +67,7 @@ struct Observation {
 std::optional<SeenTuple> TupleOf(const PacketSpec& spec, const Endpoints& endpoints);
 
 // An observation as keys and values:
-//   verdict    new, established, related, invalid, untracked, refused, dropped
+//   verdict    new, established, related, invalid, untracked, table_full, dropped
 //   direction  original or reply, of an accepted packet
 //   reason     of an INVALID packet, where the tracker tells one
 //   state      a TCP state, unreplied, replied or assured; none without a connection
@@ -90,8 +91,5 @@ std::string FieldOf(const Fields& fields, const std::string& key);
 
 // Lower-case names as in the lists above.
 const char* NameOf(Role role);
-const char* NameOf(VerdictKind kind);
-const char* NameOf(TcpState state);
-const char* NameOf(InvalidReason reason);
 
 }  // namespace conntrack

@@ -66,7 +66,7 @@ TEST_F(SensorFileTest, LastHeartbeatClosesTheBooks) {
   const std::string arp(60, '\x08');
   EXPECT_EQ(Read(WriteTemporary("arp.pcap", PcapOfSyns(3) + PcapRecord(1, arp))).exit_code, 0);
   ASSERT_FALSE(server_.heartbeats().empty());
-  const v1::SensorCounts& counts = server_.heartbeats().back().counts();
+  const v1::SensorCounts counts = server_.heartbeats().back().counts();
   EXPECT_EQ(counts.captured_packets(), 4u);
   EXPECT_EQ(counts.filtered_packets(), 1u);
 }
