@@ -1,8 +1,8 @@
 # Installs the client library to a temporary prefix and builds and runs the
 # example against it, as a stranger would.
 #
-# Called with -D BUILD_DIR (of this project), EXAMPLE_DIR, WORK_DIR, CXX and
-# CXX_FLAGS.
+# Called with -D BUILD_DIR (of this project), EXAMPLE_DIR, WORK_DIR,
+# GENERATOR, CXX and CXX_FLAGS.
 cmake_minimum_required(VERSION 3.25)
 
 function(run)
@@ -25,7 +25,8 @@ if(NOT headers STREQUAL expected)
   message(FATAL_ERROR "installed headers are ${headers}, not ${expected}")
 endif()
 
-run(${CMAKE_COMMAND} -S ${EXAMPLE_DIR} -B ${WORK_DIR}/build -DCMAKE_PREFIX_PATH=${prefix}
+run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${EXAMPLE_DIR} -B ${WORK_DIR}/build
+    -DCMAKE_PREFIX_PATH=${prefix}
     -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_CXX_FLAGS=${CXX_FLAGS} -DCMAKE_BUILD_TYPE=Debug)
 run(${CMAKE_COMMAND} --build ${WORK_DIR}/build)
 
