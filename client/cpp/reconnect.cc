@@ -15,6 +15,19 @@ constexpr milliseconds kSlice{100};
 
 }  // namespace
 
+bool IsPermanent(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kUnimplemented:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void TryConnect(grpc::Channel& channel, const std::function<bool()>& stop) {
   grpc::experimental::ChannelResetConnectionBackoff(&channel);
   const auto deadline = system_clock::now() + kAttempt;

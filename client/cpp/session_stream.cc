@@ -20,22 +20,6 @@ constexpr milliseconds kDrainSlack{5'000};
 // A longer grace is not waited out: the batches are kept anyway.
 constexpr int64_t kDrainGraceSecondsMax = 300;
 
-// What no reconnect can mend. UNIMPLEMENTED: another program listens there.
-// ALREADY_EXISTS is not among them: it is our own last stream, whose end the
-// server has not noticed yet.
-bool IsPermanent(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kUnimplemented:
-      return true;
-    default:
-      return false;
-  }
-}
-
 milliseconds GraceOf(const v1::Draining& draining) {
   const auto& grace = draining.grace();
   const int64_t seconds = std::clamp<int64_t>(grace.seconds(), 0, kDrainGraceSecondsMax);

@@ -19,20 +19,6 @@
 namespace conntrack::client {
 namespace {
 
-// Every code that another try could not change.
-bool IsPermanent(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kUnimplemented:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // The oldest token that the server would take; empty when it did not say.
 std::string OldestToken(const absl::Status& status) {
   const auto reason = ReasonOf(status);
