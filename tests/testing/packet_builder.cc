@@ -190,16 +190,23 @@ Transport MakeTransport(const PacketSpec& spec, const Endpoints& endpoints) {
 
 void SetChecksum(const PacketSpec& spec, const Endpoints& endpoints, Transport* transport) {
   if (transport->checksum == 0 || spec.no_checksum) return;
-  uint64_t sum = Sum(transport->bytes);
+  uint64_t pseudo_sum = 0;
   if (transport->pseudo_header) {
     std::vector<uint8_t> pseudo;
     PutAddress(endpoints.family, endpoints.address[static_cast<size_t>(spec.source)], &pseudo);
     PutAddress(endpoints.family, endpoints.address[static_cast<size_t>(spec.destination)], &pseudo);
     // The kernel counts what the IP header states, whatever UDP's own says.
-    sum += Sum(pseudo) + spec.protocol + transport->bytes.size();
+    pseudo_sum = Sum(pseudo) + spec.protocol + transport->bytes.size();
   }
-  uint16_t checksum = Checksum(sum);
-  if (spec.bad_checksum) checksum = static_cast<uint16_t>(checksum ^ 0x1234);
+  uint16_t checksum = Checksum(pseudo_sum + Sum(transport->bytes));
+  if (spec.bad_checksum) {
+    const uint16_t bad = checksum ^ 0x1234;
+    // The bare sum of the pseudo-header is not wrong but left to the card.
+    const bool left_to_card =
+        bad == static_cast<uint16_t>(~Checksum(pseudo_sum)) ||
+        bad == static_cast<uint16_t>(~Checksum(pseudo_sum - transport->bytes.size()));
+    checksum = left_to_card ? checksum ^ 0x4321 : bad;
+  }
   if (checksum == 0 && spec.protocol == kProtocolUdp) checksum = 0xFFFF;
   Set16(transport->checksum, checksum, &transport->bytes);
 }

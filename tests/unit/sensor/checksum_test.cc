@@ -10,6 +10,7 @@ namespace conntrack::sensor {
 namespace {
 
 using testing::Be16;
+using testing::Be32;
 using testing::Buffer;
 using testing::DecodeIpv4;
 using testing::DecodeIpv6;
@@ -110,6 +111,17 @@ TEST(ChecksumTest, IcmpAndIcmpv6AreChecked) {
   EXPECT_EQ(DecodeIpv6(Ipv6(ip6, echo6)).packet.flags, 0);
   echo6.back() ^= 1;
   EXPECT_EQ(DecodeIpv6(Ipv6(ip6, echo6)).packet.flags, kChecksumBad);
+}
+
+TEST(ChecksumTest, NoCardCompletesTheChecksumOfIcmpv6) {
+  const Ip ip = Ipv6Header(58);
+  Buffer echo = testing::Icmpv6Message(ip, 128, 0, {0, 1, 0, 1, 5, 6, 7});
+  const Buffer pseudo = testing::AddressBytes(ip.source) + testing::AddressBytes(ip.destination) +
+                        Be32(static_cast<uint32_t>(echo.size())) + Be32(58);
+  const uint16_t sum = static_cast<uint16_t>(~NaiveChecksum(pseudo));
+  echo[2] = static_cast<uint8_t>(sum >> 8);
+  echo[3] = static_cast<uint8_t>(sum);
+  EXPECT_EQ(DecodeIpv6(Ipv6(ip, echo)).packet.flags, kChecksumBad);
 }
 
 TEST(ChecksumTest, EthernetPaddingIsNotSummed) {
