@@ -150,6 +150,12 @@ std::vector<ZoneSetting> MakeZoneSettings() {
         [=](auto& config) -> auto& { return config.tcp.timeout[static_cast<size_t>(tcp_state)]; },
         help);
   };
+  const auto sctp = [&](const char* name, SctpState sctp_state, const char* help) {
+    return timeout(
+        name,
+        [=](auto& config) -> auto& { return config.sctp.timeout[static_cast<size_t>(sctp_state)]; },
+        help);
+  };
   return {
       number("connections_max", CONNTRACK_FIELD(connections_max), 1, kGiB,
              "Most connections of a zone"),
@@ -178,10 +184,21 @@ std::vector<ZoneSetting> MakeZoneSettings() {
               "Timeout after too many retransmissions"),
       timeout("tcp.unacknowledged", CONNTRACK_FIELD(tcp.unacknowledged),
               "Timeout while data is not acknowledged"),
-      timeout("timeouts.udp", CONNTRACK_FIELD(udp), "UDP before a reply"),
-      timeout("timeouts.udp_stream", CONNTRACK_FIELD(udp_stream), "UDP with traffic both ways"),
+      sctp("sctp.closed", SctpState::kClosed, "SCTP after an INIT, or closed"),
+      sctp("sctp.cookie_wait", SctpState::kCookieWait, "SCTP after the INIT ACK"),
+      sctp("sctp.cookie_echoed", SctpState::kCookieEchoed, "SCTP after the COOKIE ECHO"),
+      sctp("sctp.established", SctpState::kEstablished, "SCTP with the handshake complete"),
+      sctp("sctp.shutdown_sent", SctpState::kShutdownSent, "SCTP after the client's SHUTDOWN"),
+      sctp("sctp.shutdown_recd", SctpState::kShutdownRecd, "SCTP after the server's SHUTDOWN"),
+      sctp("sctp.shutdown_ack_sent", SctpState::kShutdownAckSent, "SCTP after a SHUTDOWN ACK"),
+      sctp("sctp.heartbeat_sent", SctpState::kHeartbeatSent, "SCTP that began with a HEARTBEAT"),
+      timeout("timeouts.udp", CONNTRACK_FIELD(udp), "UDP and UDP-Lite before a reply"),
+      timeout("timeouts.udp_stream", CONNTRACK_FIELD(udp_stream),
+              "UDP and UDP-Lite with traffic both ways"),
       timeout("timeouts.icmp", CONNTRACK_FIELD(icmp), "ICMP"),
       timeout("timeouts.icmpv6", CONNTRACK_FIELD(icmpv6), "ICMPv6"),
+      timeout("timeouts.gre", CONNTRACK_FIELD(gre), "GRE before a reply"),
+      timeout("timeouts.gre_stream", CONNTRACK_FIELD(gre_stream), "GRE after a reply"),
       timeout("timeouts.generic", CONNTRACK_FIELD(generic), "Every other protocol"),
   };
 }

@@ -199,12 +199,23 @@ void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out) {
   ToWire(from.TimeoutOf(TcpState::kSynSent2), tcp->mutable_syn_sent2());
   ToWire(from.max_retransmission_timeout, tcp->mutable_max_retransmission_timeout());
   ToWire(from.unacknowledged, tcp->mutable_unacknowledged());
+  v1::SctpTimeouts* sctp = out->mutable_sctp();
+  ToWire(settings.sctp.TimeoutOf(SctpState::kClosed), sctp->mutable_closed());
+  ToWire(settings.sctp.TimeoutOf(SctpState::kCookieWait), sctp->mutable_cookie_wait());
+  ToWire(settings.sctp.TimeoutOf(SctpState::kCookieEchoed), sctp->mutable_cookie_echoed());
+  ToWire(settings.sctp.TimeoutOf(SctpState::kEstablished), sctp->mutable_established());
+  ToWire(settings.sctp.TimeoutOf(SctpState::kShutdownSent), sctp->mutable_shutdown_sent());
+  ToWire(settings.sctp.TimeoutOf(SctpState::kShutdownRecd), sctp->mutable_shutdown_recd());
+  ToWire(settings.sctp.TimeoutOf(SctpState::kShutdownAckSent), sctp->mutable_shutdown_ack_sent());
+  ToWire(settings.sctp.TimeoutOf(SctpState::kHeartbeatSent), sctp->mutable_heartbeat_sent());
   v1::OtherTimeouts* others = out->mutable_timeouts();
   ToWire(settings.udp, others->mutable_udp());
   ToWire(settings.udp_stream, others->mutable_udp_stream());
   ToWire(settings.icmp, others->mutable_icmp());
   ToWire(settings.icmpv6, others->mutable_icmpv6());
   ToWire(settings.generic, others->mutable_generic());
+  ToWire(settings.gre, others->mutable_gre());
+  ToWire(settings.gre_stream, others->mutable_gre_stream());
 }
 
 absl::StatusOr<ZoneSettings> FromWire(const v1::ZoneSettings& settings) {
@@ -222,6 +233,10 @@ absl::StatusOr<ZoneSettings> FromWire(const v1::ZoneSettings& settings) {
   }
   out.tcp.max_retransmissions = static_cast<uint8_t>(tcp.max_retransmissions());
   const auto of = [&](TcpState state) { return &out.tcp.timeout[static_cast<size_t>(state)]; };
+  const auto of_sctp = [&](SctpState state) {
+    return &out.sctp.timeout[static_cast<size_t>(state)];
+  };
+  const v1::SctpTimeouts& sctp = settings.sctp();
   const v1::OtherTimeouts& others = settings.timeouts();
   const TimeoutField fields[] = {
       {"tcp.syn_sent", of(TcpState::kSynSent), &tcp.syn_sent()},
@@ -236,11 +251,21 @@ absl::StatusOr<ZoneSettings> FromWire(const v1::ZoneSettings& settings) {
       {"tcp.max_retransmission_timeout", &out.tcp.max_retransmission_timeout,
        &tcp.max_retransmission_timeout()},
       {"tcp.unacknowledged", &out.tcp.unacknowledged, &tcp.unacknowledged()},
+      {"sctp.closed", of_sctp(SctpState::kClosed), &sctp.closed()},
+      {"sctp.cookie_wait", of_sctp(SctpState::kCookieWait), &sctp.cookie_wait()},
+      {"sctp.cookie_echoed", of_sctp(SctpState::kCookieEchoed), &sctp.cookie_echoed()},
+      {"sctp.established", of_sctp(SctpState::kEstablished), &sctp.established()},
+      {"sctp.shutdown_sent", of_sctp(SctpState::kShutdownSent), &sctp.shutdown_sent()},
+      {"sctp.shutdown_recd", of_sctp(SctpState::kShutdownRecd), &sctp.shutdown_recd()},
+      {"sctp.shutdown_ack_sent", of_sctp(SctpState::kShutdownAckSent), &sctp.shutdown_ack_sent()},
+      {"sctp.heartbeat_sent", of_sctp(SctpState::kHeartbeatSent), &sctp.heartbeat_sent()},
       {"timeouts.udp", &out.udp, &others.udp()},
       {"timeouts.udp_stream", &out.udp_stream, &others.udp_stream()},
       {"timeouts.icmp", &out.icmp, &others.icmp()},
       {"timeouts.icmpv6", &out.icmpv6, &others.icmpv6()},
       {"timeouts.generic", &out.generic, &others.generic()},
+      {"timeouts.gre", &out.gre, &others.gre()},
+      {"timeouts.gre_stream", &out.gre_stream, &others.gre_stream()},
   };
   for (const TimeoutField& field : fields) {
     if (absl::Status status = ReadTimeout(field); !status.ok()) return status;

@@ -8,9 +8,13 @@ namespace {
 constexpr std::array<const char*, kVerdictKinds> kVerdictNames = {
     "new", "established", "related", "invalid", "untracked", "table_full"};
 
-constexpr std::array<const char*, kTcpStates> kStateNames = {
+constexpr std::array<const char*, kTcpStates> kTcpStateNames = {
     "none",       "syn_sent", "syn_recv",  "established", "fin_wait",
     "close_wait", "last_ack", "time_wait", "close",       "syn_sent2"};
+
+constexpr std::array<const char*, kSctpStates> kSctpStateNames = {
+    "none",          "closed",        "cookie_wait",       "cookie_echoed", "established",
+    "shutdown_sent", "shutdown_recd", "shutdown_ack_sent", "heartbeat_sent"};
 
 constexpr std::array<const char*, kInvalidReasons> kReasonNames = {
     "none",
@@ -45,6 +49,7 @@ constexpr std::array<const char*, kInvalidReasons> kReasonNames = {
 
 const char* NameOf(VerdictKind kind) { return kVerdictNames[static_cast<size_t>(kind)]; }
 const char* NameOf(InvalidReason reason) { return kReasonNames[static_cast<size_t>(reason)]; }
-const char* NameOf(TcpState state) { return kStateNames[static_cast<size_t>(state)]; }
+const char* NameOf(TcpState state) { return kTcpStateNames[static_cast<size_t>(state)]; }
+const char* NameOf(SctpState state) { return kSctpStateNames[static_cast<size_t>(state)]; }
 
 }  // namespace conntrack

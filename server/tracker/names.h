@@ -12,5 +12,6 @@ namespace conntrack {
 const char* NameOf(VerdictKind kind);
 const char* NameOf(InvalidReason reason);
 const char* NameOf(TcpState state);
+const char* NameOf(SctpState state);
 
 }  // namespace conntrack

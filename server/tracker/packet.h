@@ -1,9 +1,10 @@
 // Packet is one packet's metadata: everything the tracker needs to decide, and
-// nothing of the payload. Plain data; one instance is 88 bytes.
+// nothing of the payload. Plain data; one instance is 96 bytes.
 #pragma once
 
 #include <compare>
 #include <cstdint>
+#include <span>
 
 #include "server/tracker/time.h"
 #include "server/tracker/verdict.h"
@@ -16,7 +17,10 @@ enum class Family : uint8_t { kIpv4 = 4, kIpv6 = 6 };
 inline constexpr uint8_t kProtocolIcmp = 1;
 inline constexpr uint8_t kProtocolTcp = 6;
 inline constexpr uint8_t kProtocolUdp = 17;
+inline constexpr uint8_t kProtocolGre = 47;
 inline constexpr uint8_t kProtocolIcmpv6 = 58;
+inline constexpr uint8_t kProtocolSctp = 132;
+inline constexpr uint8_t kProtocolUdplite = 136;
 
 // An IPv4 or IPv6 address as a number: ordered as its bytes are in network
 // order. IPv4 uses the low 32 bits of `low`; the family is kept beside it.
@@ -59,7 +63,8 @@ inline constexpr uint8_t kSackEdge = 0x04;
 }  // namespace tcp_option
 
 // The ports word of packets, quotes and keys: source and destination port, or
-// ICMP type, code and id, as on the wire of PacketBatch.ports.
+// ICMP type, code and id, or the call id of GRE, as on the wire of
+// PacketBatch.ports.
 constexpr uint32_t PortsWord(uint16_t source, uint16_t destination) {
   return uint32_t{source} << 16 | destination;
 }
@@ -80,6 +85,14 @@ struct Quote {
   uint8_t protocol = 0;
 };
 
+// One chunk of an SCTP packet (RFC 9260 3.2).
+struct SctpChunk {
+  uint8_t type = 0;
+  uint8_t flags = 0;
+
+  friend constexpr bool operator==(const SctpChunk&, const SctpChunk&) = default;
+};
+
 struct Packet {
   // When the sensor saw it.
   Time time;
@@ -90,7 +103,9 @@ struct Packet {
   uint32_t total_length = 0;
   // What follows the transport header, in bytes. Set for TCP only.
   uint32_t payload_length = 0;
+  // SCTP: the verification tag.
   uint32_t sequence = 0;
+  // SCTP: the initiate tag of an INIT or INIT ACK.
   uint32_t acknowledgment = 0;
   // Valid when `tcp_options` has kSackEdge.
   uint32_t sack_edge = 0;
@@ -105,9 +120,16 @@ struct Packet {
   uint8_t flags = 0;
   // Valid when `flags` has kMalformed.
   InvalidReason malformed = InvalidReason::kNone;
+  // How many `sctp_chunks` there are.
+  uint16_t sctp_chunk_count = 0;
   // What an ICMP error quotes; null for every other packet. Not owned: lives
   // as long as the call that takes the packet.
   const Quote* quote = nullptr;
+  // The chunks of an SCTP packet, in its order; null for every other packet. Not
+  // owned, as `quote`.
+  const SctpChunk* sctp_chunks = nullptr;
+
+  std::span<const SctpChunk> chunks() const { return {sctp_chunks, sctp_chunk_count}; }
 };
 
 }  // namespace conntrack

@@ -32,11 +32,16 @@ absl::Status ZoneSettings::Validate() const {
                                        tcp.timeout[state]);
     if (!status.ok()) return status;
   }
+  for (size_t state = 1; state < kSctpStates; ++state) {
+    absl::Status status = CheckTimeout(absl::StrCat("sctp.", NameOf(static_cast<SctpState>(state))),
+                                       sctp.timeout[state]);
+    if (!status.ok()) return status;
+  }
   struct Named {
     const char* name;
     Duration timeout;
   };
-  const std::array<Named, 7> others = {{
+  const std::array<Named, 9> others = {{
       {"tcp.max_retransmission_timeout", tcp.max_retransmission_timeout},
       {"tcp.unacknowledged", tcp.unacknowledged},
       {"timeouts.udp", udp},
@@ -44,6 +49,8 @@ absl::Status ZoneSettings::Validate() const {
       {"timeouts.icmp", icmp},
       {"timeouts.icmpv6", icmpv6},
       {"timeouts.generic", generic},
+      {"timeouts.gre", gre},
+      {"timeouts.gre_stream", gre_stream},
   }};
   for (const Named& other : others) {
     absl::Status status = CheckTimeout(other.name, other.timeout);

@@ -56,19 +56,51 @@ struct TcpSettings {
   friend bool operator==(const TcpSettings&, const TcpSettings&) = default;
 };
 
+// Netfilter's states of an SCTP association.
+enum class SctpState : uint8_t {
+  kNone = 0,
+  kClosed,
+  kCookieWait,
+  kCookieEchoed,
+  kEstablished,
+  kShutdownSent,
+  kShutdownRecd,
+  kShutdownAckSent,
+  kHeartbeatSent,
+};
+inline constexpr size_t kSctpStates = 9;
+
+struct SctpSettings {
+  // sctp_timeout_*, by SctpState; kNone is not used.
+  std::array<Duration, kSctpStates> timeout = {
+      std::chrono::seconds(0), std::chrono::seconds(10),  std::chrono::seconds(3),
+      std::chrono::seconds(3), std::chrono::seconds(210), std::chrono::seconds(3),
+      std::chrono::seconds(3), std::chrono::seconds(3),   std::chrono::seconds(30),
+  };
+
+  Duration TimeoutOf(SctpState state) const { return timeout[static_cast<size_t>(state)]; }
+
+  friend bool operator==(const SctpSettings&, const SctpSettings&) = default;
+};
+
 struct ZoneSettings {
   // Most connections of the zone. Memory: about 170 bytes each when used.
   uint64_t connections_max = 1u << 20;
   // nf_conntrack_checksum: a packet with a wrong checksum is INVALID.
   bool checksum = true;
   TcpSettings tcp;
-  // udp_timeout: no reply yet, or both ways for less than 2 s.
+  SctpSettings sctp;
+  // udp_timeout: no reply yet, or both ways for less than 2 s. UDP-Lite too.
   Duration udp = std::chrono::seconds(30);
-  // udp_timeout_stream.
+  // udp_timeout_stream. UDP-Lite too.
   Duration udp_stream = std::chrono::seconds(120);
   // icmp_timeout, icmpv6_timeout.
   Duration icmp = std::chrono::seconds(30);
   Duration icmpv6 = std::chrono::seconds(30);
+  // gre_timeout: no reply yet.
+  Duration gre = std::chrono::seconds(30);
+  // gre_timeout_stream.
+  Duration gre_stream = std::chrono::seconds(180);
   // generic_timeout.
   Duration generic = std::chrono::seconds(600);
 

@@ -34,6 +34,17 @@ SettingName StateTimeout(const char* name) {
           }};
 }
 
+template <SctpState kState>
+SettingName SctpTimeout(const char* name) {
+  return {name, true,
+          [](const ZoneSettings& settings) -> int64_t {
+            return settings.sctp.TimeoutOf(kState).count();
+          },
+          [](int64_t value, ZoneSettings* settings) {
+            settings->sctp.timeout[static_cast<size_t>(kState)] = Duration(value);
+          }};
+}
+
 }  // namespace
 
 const std::vector<SettingName>& SettingNames() {
@@ -72,6 +83,16 @@ const std::vector<SettingName>& SettingNames() {
       ZoneDuration<&ZoneSettings::icmp>("icmp"),
       ZoneDuration<&ZoneSettings::icmpv6>("icmpv6"),
       ZoneDuration<&ZoneSettings::generic>("generic"),
+      ZoneDuration<&ZoneSettings::gre>("gre"),
+      ZoneDuration<&ZoneSettings::gre_stream>("gre_stream"),
+      SctpTimeout<SctpState::kClosed>("sctp_closed"),
+      SctpTimeout<SctpState::kCookieWait>("sctp_cookie_wait"),
+      SctpTimeout<SctpState::kCookieEchoed>("sctp_cookie_echoed"),
+      SctpTimeout<SctpState::kEstablished>("sctp_established"),
+      SctpTimeout<SctpState::kShutdownSent>("sctp_shutdown_sent"),
+      SctpTimeout<SctpState::kShutdownRecd>("sctp_shutdown_recd"),
+      SctpTimeout<SctpState::kShutdownAckSent>("sctp_shutdown_ack_sent"),
+      SctpTimeout<SctpState::kHeartbeatSent>("sctp_heartbeat_sent"),
   };
   return names;
 }

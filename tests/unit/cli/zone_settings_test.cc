@@ -68,7 +68,8 @@ TEST(ZoneSettingsTest, AllSettingsAreShown) {
   EXPECT_THAT(texts, Contains(Pair("tcp.established", "5d")));
   EXPECT_THAT(texts, Contains(Pair("tcp.loose", "false")));
   EXPECT_THAT(texts, Contains(Pair("timeouts.generic", "0s")));
-  EXPECT_EQ(texts.size(), 23u);
+  EXPECT_THAT(texts, Contains(Pair("sctp.closed", "0s")));
+  EXPECT_EQ(texts.size(), 33u);
 }
 
 }  // namespace

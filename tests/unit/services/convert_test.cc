@@ -25,6 +25,11 @@ TEST(ConvertTest, SettingsSurviveTheWire) {
   settings.tcp.max_retransmissions = 9;
   settings.tcp.timeout[static_cast<size_t>(TcpState::kClose)] = std::chrono::milliseconds(1500);
   settings.udp_stream = std::chrono::seconds(7);
+  for (size_t state = 1; state < kSctpStates; ++state) {
+    settings.sctp.timeout[state] = std::chrono::seconds(100 + state);
+  }
+  settings.gre = std::chrono::seconds(8);
+  settings.gre_stream = std::chrono::seconds(9);
   v1::ZoneSettings wire;
   ToWire(settings, &wire);
   EXPECT_EQ(wire.tcp().close().nanos(), 500'000'000);

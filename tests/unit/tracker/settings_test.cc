@@ -25,6 +25,16 @@ TEST(SettingsTest, DefaultsAreValidAndThoseOfLinux) {
   EXPECT_EQ(settings.tcp.TimeoutOf(TcpState::kTimeWait), seconds(120));
   EXPECT_EQ(settings.tcp.TimeoutOf(TcpState::kClose), seconds(10));
   EXPECT_EQ(settings.tcp.TimeoutOf(TcpState::kSynSent2), seconds(120));
+  EXPECT_EQ(settings.sctp.TimeoutOf(SctpState::kClosed), seconds(10));
+  EXPECT_EQ(settings.sctp.TimeoutOf(SctpState::kCookieWait), seconds(3));
+  EXPECT_EQ(settings.sctp.TimeoutOf(SctpState::kCookieEchoed), seconds(3));
+  EXPECT_EQ(settings.sctp.TimeoutOf(SctpState::kEstablished), seconds(210));
+  EXPECT_EQ(settings.sctp.TimeoutOf(SctpState::kShutdownSent), seconds(3));
+  EXPECT_EQ(settings.sctp.TimeoutOf(SctpState::kShutdownRecd), seconds(3));
+  EXPECT_EQ(settings.sctp.TimeoutOf(SctpState::kShutdownAckSent), seconds(3));
+  EXPECT_EQ(settings.sctp.TimeoutOf(SctpState::kHeartbeatSent), seconds(30));
+  EXPECT_EQ(settings.gre, seconds(30));
+  EXPECT_EQ(settings.gre_stream, seconds(180));
 }
 
 TEST(SettingsTest, EveryTimeoutHasBothLimits) {
@@ -40,12 +50,20 @@ TEST(SettingsTest, EveryTimeoutHasBothLimits) {
       {"timeouts.udp_stream", &settings.udp_stream},
       {"timeouts.icmp", &settings.icmp},
       {"timeouts.icmpv6", &settings.icmpv6},
-      {"timeouts.generic", &settings.generic}};
+      {"timeouts.generic", &settings.generic},
+      {"timeouts.gre", &settings.gre},
+      {"timeouts.gre_stream", &settings.gre_stream}};
   const std::vector<std::string> states = {"syn_sent",  "syn_recv",   "established",
                                            "fin_wait",  "close_wait", "last_ack",
                                            "time_wait", "close",      "syn_sent2"};
   for (size_t i = 0; i < states.size(); ++i) {
     rows.push_back({"tcp." + states[i], &settings.tcp.timeout[i + 1]});
+  }
+  const std::vector<std::string> sctp_states = {
+      "closed",        "cookie_wait",   "cookie_echoed",     "established",
+      "shutdown_sent", "shutdown_recd", "shutdown_ack_sent", "heartbeat_sent"};
+  for (size_t i = 0; i < sctp_states.size(); ++i) {
+    rows.push_back({"sctp." + sctp_states[i], &settings.sctp.timeout[i + 1]});
   }
   for (const Row& row : rows) {
     const Duration before = *row.timeout;
