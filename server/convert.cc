@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -26,6 +27,9 @@ void TupleToWire(const ConnectionRef& connection, Direction direction, v1::Tuple
   if (HasPorts(connection.protocol())) {
     out->mutable_ports()->set_source(SourcePort(ports));
     out->mutable_ports()->set_destination(DestinationPort(ports));
+  } else if (connection.protocol() == kProtocolGre) {
+    out->mutable_gre()->set_source(SourcePort(ports));
+    out->mutable_gre()->set_destination(DestinationPort(ports));
   } else if (IsIcmp(family, connection.protocol())) {
     v1::IcmpQuery* icmp = out->mutable_icmp();
     icmp->set_type(IcmpType(ports));
@@ -72,23 +76,25 @@ absl::Status ReadTimeout(const TimeoutField& field) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint16_t> ReadPort(const char* name, uint32_t value) {
-  if (value > UINT16_MAX) {
-    return absl::InvalidArgumentError(absl::StrCat("tuple.", name, " ", value, " is above 65535"));
+// Two 16-bit numbers called NAME.source and NAME.destination.
+template <typename Pair>
+absl::StatusOr<uint32_t> ReadPair(const char* name, const Pair& pair) {
+  for (const auto& [end, value] :
+       {std::pair("source", pair.source()), std::pair("destination", pair.destination())}) {
+    if (value <= UINT16_MAX) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("tuple.", name, ".", end, " ", value, " is above 65535"));
   }
-  return static_cast<uint16_t>(value);
+  return PortsWord(static_cast<uint16_t>(pair.source()), static_cast<uint16_t>(pair.destination()));
 }
 
 absl::StatusOr<uint32_t> ReadPorts(const v1::Tuple& tuple, const ParsedKey& key) {
   if (HasPorts(key.protocol)) {
     if (!tuple.has_ports()) return absl::InvalidArgumentError("tuple.ports is missing");
-    const absl::StatusOr<uint16_t> source = ReadPort("ports.source", tuple.ports().source());
-    if (!source.ok()) return source.status();
-    const absl::StatusOr<uint16_t> destination =
-        ReadPort("ports.destination", tuple.ports().destination());
-    if (!destination.ok()) return destination.status();
-    return PortsWord(*source, *destination);
+    return ReadPair("ports", tuple.ports());
   }
+  // Without keys: those of version 0.
+  if (key.protocol == kProtocolGre) return ReadPair("gre", tuple.gre());
   if (!IsIcmp(key.family, key.protocol)) return 0;
   if (!tuple.has_icmp()) return absl::InvalidArgumentError("tuple.icmp is missing");
   const v1::IcmpQuery& icmp = tuple.icmp();
@@ -137,6 +143,12 @@ void ToWire(const ConnectionRef& connection, Time now, const WireContext& contex
     details->set_state(static_cast<v1::TcpState>(tcp->state));
     PeerToWire(tcp->peer[Index(Direction::kOriginal)], details->mutable_original());
     PeerToWire(tcp->peer[Index(Direction::kReply)], details->mutable_reply());
+  }
+  if (const SctpConnection* sctp = connection.sctp()) {
+    v1::SctpDetails* details = out->mutable_sctp();
+    details->set_state(static_cast<v1::SctpState>(sctp->state));
+    details->set_original_verification_tag(sctp->tag[Index(Direction::kOriginal)]);
+    details->set_reply_verification_tag(sctp->tag[Index(Direction::kReply)]);
   }
   CountersToWire(connection.counters(Direction::kOriginal), out->mutable_original_counters());
   CountersToWire(connection.counters(Direction::kReply), out->mutable_reply_counters());

@@ -59,7 +59,7 @@ void AddFilterFlags(CLI::App& app, FilterFlags* flags) {
   app.add_option("--dport", flags->destination_port, "Destination port of the original direction")
       ->type_name("PORT")
       ->group(group);
-  app.add_option("--state", flags->state, "State of a TCP connection, such as ESTABLISHED")
+  app.add_option("--state", flags->state, "State of a TCP or SCTP connection, such as ESTABLISHED")
       ->type_name("STATE")
       ->group(group);
   app.add_option("--zone", flags->zone, "The zone")->type_name("N")->group(group);
@@ -95,7 +95,7 @@ absl::StatusOr<std::string> FilterText(const FilterFlags& flags) {
   if (!flags.state.empty()) {
     const auto state = ParseState(flags.state);
     if (!state.ok()) return state.status();
-    terms.push_back(absl::StrCat("state = ", StateText(*state)));
+    terms.push_back(absl::StrCat("state = ", *state));
   }
   if (flags.zone.has_value()) terms.push_back(absl::StrCat("zone = ", *flags.zone));
   if (flags.assured) terms.push_back("assured = true");

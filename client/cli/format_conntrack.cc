@@ -65,7 +65,7 @@ std::string Line(const v1::Connection& connection, bool extended, const Parts& p
   absl::StrAppendFormat(&line, "%-8s %d", ProtocolName(connection.protocol()),
                         static_cast<int>(connection.protocol()));
   if (parts.timeout) absl::StrAppend(&line, " ", connection.timeout().seconds());
-  const std::string state = StateText(connection.tcp().state());
+  const std::string state = StateText(connection);
   if (!state.empty()) absl::StrAppend(&line, " ", state);
   AppendTuple(connection.original(), &line);
   if (parts.counters) AppendCounters(connection.original_counters(), &line);

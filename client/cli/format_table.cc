@@ -81,7 +81,7 @@ std::vector<std::string> ConnectionRow(const v1::Connection& connection) {
   const v1::Counters& original = connection.original_counters();
   const v1::Counters& reply = connection.reply_counters();
   return {ProtocolText(connection.protocol()),
-          StateText(connection.tcp().state()),
+          StateText(connection),
           SourceText(connection.original()),
           DestinationText(connection.original()),
           absl::StrCat(original.packets(), "/", reply.packets()),

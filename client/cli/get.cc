@@ -26,6 +26,8 @@ struct GetOptions {
   std::optional<uint16_t> icmp_type;
   std::optional<uint16_t> icmp_code;
   std::optional<uint16_t> icmp_id;
+  uint16_t source_key = 0;
+  uint16_t destination_key = 0;
 };
 
 absl::Status Missing(const char* flags) {
@@ -48,7 +50,6 @@ absl::Status FillTuple(const GetOptions& options, v1::ConnectionKey* key) {
     case v1::PROTOCOL_UDP:
     case v1::PROTOCOL_UDPLITE:
     case v1::PROTOCOL_SCTP:
-    case v1::PROTOCOL_DCCP:
       if (!options.source_port.has_value() || !options.destination_port.has_value()) {
         return Missing("--sport and --dport as well for this protocol");
       }
@@ -62,6 +63,10 @@ absl::Status FillTuple(const GetOptions& options, v1::ConnectionKey* key) {
           options.icmp_type.value_or(*protocol == v1::PROTOCOL_ICMP ? 8 : 128));
       tuple->mutable_icmp()->set_code(options.icmp_code.value_or(0));
       tuple->mutable_icmp()->set_id(*options.icmp_id);
+      return absl::OkStatus();
+    case v1::PROTOCOL_GRE:
+      tuple->mutable_gre()->set_source(options.source_key);
+      tuple->mutable_gre()->set_destination(options.destination_key);
       return absl::OkStatus();
     default:
       return absl::OkStatus();
@@ -111,6 +116,12 @@ void AddTupleOptions(CLI::App& verb, GetOptions* options) {
       ->group(group);
   verb.add_option("--icmp-code", options->icmp_code, "ICMP code; 0")->type_name("N")->group(group);
   verb.add_option("--icmp-id", options->icmp_id, "ICMP id")->type_name("N")->group(group);
+  verb.add_option("--srckey", options->source_key, "GRE key of the source; 0")
+      ->type_name("KEY")
+      ->group(group);
+  verb.add_option("--dstkey", options->destination_key, "GRE key (call id) of the destination; 0")
+      ->type_name("KEY")
+      ->group(group);
 }
 
 }  // namespace

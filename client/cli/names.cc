@@ -38,21 +38,30 @@ absl::StatusOr<v1::Protocol> ParseProtocol(const std::string& text) {
                    "a number of 0 to 255"));
 }
 
-std::string StateText(v1::TcpState state) {
-  if (state == v1::TCP_STATE_UNSPECIFIED) return "";
-  return Stripped(v1::TcpState_Name(state), "TCP_STATE_", state);
+std::string StateText(const v1::Connection& connection) {
+  if (connection.has_tcp()) {
+    const v1::TcpState state = connection.tcp().state();
+    return Stripped(v1::TcpState_Name(state), "TCP_STATE_", state);
+  }
+  if (connection.has_sctp()) {
+    const v1::SctpState state = connection.sctp().state();
+    return Stripped(v1::SctpState_Name(state), "SCTP_STATE_", state);
+  }
+  return "";
 }
 
-absl::StatusOr<v1::TcpState> ParseState(const std::string& text) {
-  v1::TcpState state = v1::TCP_STATE_UNSPECIFIED;
-  if (v1::TcpState_Parse(absl::StrCat("TCP_STATE_", absl::AsciiStrToUpper(text)), &state) &&
-      state != v1::TCP_STATE_UNSPECIFIED) {
-    return state;
-  }
+absl::StatusOr<std::string> ParseState(const std::string& text) {
+  const std::string name = absl::AsciiStrToUpper(text);
+  v1::TcpState tcp = v1::TCP_STATE_UNSPECIFIED;
+  v1::SctpState sctp = v1::SCTP_STATE_UNSPECIFIED;
+  v1::TcpState_Parse(absl::StrCat("TCP_STATE_", name), &tcp);
+  v1::SctpState_Parse(absl::StrCat("SCTP_STATE_", name), &sctp);
+  if (tcp != v1::TCP_STATE_UNSPECIFIED || sctp != v1::SCTP_STATE_UNSPECIFIED) return name;
   return absl::InvalidArgumentError(
       absl::StrCat("state \"", text,
                    "\" is none of SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, "
-                   "TIME_WAIT, CLOSE, SYN_SENT2"));
+                   "TIME_WAIT, CLOSE, SYN_SENT2, and of SCTP CLOSED, COOKIE_WAIT, COOKIE_ECHOED, "
+                   "ESTABLISHED, SHUTDOWN_SENT, SHUTDOWN_RECD, SHUTDOWN_ACK_SENT, HEARTBEAT_SENT"));
 }
 
 std::string ClockText(v1::Clock clock) {

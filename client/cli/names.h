@@ -16,11 +16,11 @@ std::string ProtocolText(v1::Protocol protocol);
 // A name in any case, or a number of 0 to 255.
 absl::StatusOr<v1::Protocol> ParseProtocol(const std::string& text);
 
-// "SYN_SENT"…; empty when it is not TCP.
-std::string StateText(v1::TcpState state);
+// "SYN_SENT"…; empty when it is neither TCP nor SCTP.
+std::string StateText(const v1::Connection& connection);
 
-// A name in any case.
-absl::StatusOr<v1::TcpState> ParseState(const std::string& text);
+// The name of a state of TCP or SCTP in capitals, from one in any case.
+absl::StatusOr<std::string> ParseState(const std::string& text);
 
 // "server" or "packet".
 std::string ClockText(v1::Clock clock);

@@ -7,19 +7,24 @@
 namespace conntrack {
 namespace {
 
-constexpr std::array<const char*, 4> kOtherProtocols = {"udp", "icmp", "icmpv6", "other"};
+constexpr std::array<const char*, 6> kOtherProtocols = {"udp",    "udplite", "icmp",
+                                                        "icmpv6", "gre",     "other"};
 constexpr std::array<const char*, 3> kOtherStates = {"unreplied", "replied", "assured"};
 
 size_t OtherProtocolIndex(uint8_t protocol) {
   switch (protocol) {
     case kProtocolUdp:
       return 0;
-    case kProtocolIcmp:
+    case kProtocolUdplite:
       return 1;
-    case kProtocolIcmpv6:
+    case kProtocolIcmp:
       return 2;
-    default:
+    case kProtocolIcmpv6:
       return 3;
+    case kProtocolGre:
+      return 4;
+    default:
+      return 5;
   }
 }
 
@@ -41,15 +46,19 @@ Key ConnectionRef::key() const {
 
 size_t GaugeOf(const Record& record) {
   if (record.protocol == kProtocolTcp) return static_cast<size_t>(record.tcp.state);
+  if (record.protocol == kProtocolSctp) return kTcpStates + static_cast<size_t>(record.sctp.state);
   const size_t state = record.Has(status_bit::kAssured)     ? 2
                        : record.Has(status_bit::kSeenReply) ? 1
                                                             : 0;
-  return kTcpStates + OtherProtocolIndex(record.protocol) * kOtherStates.size() + state;
+  return kTcpStates + kSctpStates + OtherProtocolIndex(record.protocol) * kOtherStates.size() +
+         state;
 }
 
 GaugeName NameOfGauge(size_t gauge) {
   if (gauge < kTcpStates) return {"tcp", NameOf(static_cast<TcpState>(gauge))};
   gauge -= kTcpStates;
+  if (gauge < kSctpStates) return {"sctp", NameOf(static_cast<SctpState>(gauge))};
+  gauge -= kSctpStates;
   return {kOtherProtocols[gauge / kOtherStates.size()], kOtherStates[gauge % kOtherStates.size()]};
 }
 

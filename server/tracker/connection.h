@@ -67,6 +67,22 @@ struct TcpConnection {
   TcpState state = TcpState::kNone;
 };
 
+// As UdpConnection without initial values: both share their place with TCP's.
+struct SctpConnection {
+  // The verification tag that packets of a direction carry, by Direction; 0
+  // until it is known.
+  std::array<uint32_t, 2> tag;
+  SctpState state;
+  // Directions that sent an INIT since the last COOKIE ACK, by bit.
+  uint8_t init_seen;
+  // A heartbeat of `heartbeat_direction` carried a wrong tag.
+  bool heartbeat_failed;
+  Direction heartbeat_direction;
+  // Event bits of packets that were INVALID in a later chunk; told with the next
+  // packet that is not.
+  uint8_t untold_changes;
+};
+
 struct UdpConnection {
   // From then on traffic in both directions makes it a stream. In halves, so
   // that it needs no more than 4-byte alignment within Record.
@@ -101,6 +117,7 @@ struct Record {
 
   union {
     TcpConnection tcp = {};
+    SctpConnection sctp;
     UdpConnection udp;
   };
 
@@ -156,6 +173,9 @@ class ConnectionRef {
   const TcpConnection* tcp() const {
     return record_->protocol == kProtocolTcp ? &record_->tcp : nullptr;
   }
+  const SctpConnection* sctp() const {
+    return record_->protocol == kProtocolSctp ? &record_->sctp : nullptr;
+  }
   bool Has(uint16_t status_bit) const { return record_->Has(status_bit); }
   const Counters& counters(Direction direction) const {
     return record_->counters[Index(direction)];
@@ -167,7 +187,7 @@ class ConnectionRef {
   // Sender and receiver of a packet of `direction`.
   Address source(Direction direction) const { return End(FromFirst(direction)); }
   Address destination(Direction direction) const { return End(!FromFirst(direction)); }
-  // Ports, or ICMP type, code and id, of a packet of `direction`.
+  // Ports, ICMP type, code and id, or GRE keys, of a packet of `direction`.
   uint32_t ports(Direction direction) const;
 
   // The key it is stored under.
@@ -196,13 +216,14 @@ struct StoredConnection {
   ConnectionRef ref() const { return ConnectionRef(&record, &extra, &addresses); }
 };
 
-// What a gauge counts connections by: the protocol, and the TCP state or how
-// far the others have come.
-inline constexpr size_t kConnectionGauges = kTcpStates + 4 * 3;
+// What a gauge counts connections by: the protocol, and the state of TCP and
+// SCTP or how far the others have come.
+inline constexpr size_t kConnectionGauges = kTcpStates + kSctpStates + 6 * 3;
 // The gauge a connection counts in: 0 to kConnectionGauges - 1.
 size_t GaugeOf(const Record& record);
-// Names of a gauge for metrics: protocol ("tcp", "udp", "icmp", "icmpv6",
-// "other") and state ("established", "unreplied", "replied", "assured", ...).
+// Names of a gauge for metrics: protocol ("tcp", "sctp", "udp", "udplite",
+// "icmp", "icmpv6", "gre", "other") and state ("established", "unreplied", "replied", "assured",
+// ...).
 struct GaugeName {
   const char* protocol;
   const char* state;

@@ -90,16 +90,23 @@ constexpr std::array<NamedNumber, 10> kProtocols = {{{"TCP", 6},
 
 constexpr std::array<NamedNumber, 4> kFamilies = {{{"4", 4}, {"6", 6}, {"IPV4", 4}, {"IPV6", 6}}};
 
-constexpr std::array<NamedNumber, 9> kStates = {{
-    {"SYN_SENT", static_cast<uint64_t>(TcpState::kSynSent)},
-    {"SYN_RECV", static_cast<uint64_t>(TcpState::kSynRecv)},
-    {"ESTABLISHED", static_cast<uint64_t>(TcpState::kEstablished)},
-    {"FIN_WAIT", static_cast<uint64_t>(TcpState::kFinWait)},
-    {"CLOSE_WAIT", static_cast<uint64_t>(TcpState::kCloseWait)},
-    {"LAST_ACK", static_cast<uint64_t>(TcpState::kLastAck)},
-    {"TIME_WAIT", static_cast<uint64_t>(TcpState::kTimeWait)},
-    {"CLOSE", static_cast<uint64_t>(TcpState::kClose)},
-    {"SYN_SENT2", static_cast<uint64_t>(TcpState::kSynSent2)},
+constexpr std::array<NamedNumber, 16> kStates = {{
+    {"SYN_SENT", FilterStateNumber(TcpState::kSynSent)},
+    {"SYN_RECV", FilterStateNumber(TcpState::kSynRecv)},
+    {"ESTABLISHED", FilterStateNumber(TcpState::kEstablished)},
+    {"FIN_WAIT", FilterStateNumber(TcpState::kFinWait)},
+    {"CLOSE_WAIT", FilterStateNumber(TcpState::kCloseWait)},
+    {"LAST_ACK", FilterStateNumber(TcpState::kLastAck)},
+    {"TIME_WAIT", FilterStateNumber(TcpState::kTimeWait)},
+    {"CLOSE", FilterStateNumber(TcpState::kClose)},
+    {"SYN_SENT2", FilterStateNumber(TcpState::kSynSent2)},
+    {"CLOSED", FilterStateNumber(SctpState::kClosed)},
+    {"COOKIE_WAIT", FilterStateNumber(SctpState::kCookieWait)},
+    {"COOKIE_ECHOED", FilterStateNumber(SctpState::kCookieEchoed)},
+    {"SHUTDOWN_SENT", FilterStateNumber(SctpState::kShutdownSent)},
+    {"SHUTDOWN_RECD", FilterStateNumber(SctpState::kShutdownRecd)},
+    {"SHUTDOWN_ACK_SENT", FilterStateNumber(SctpState::kShutdownAckSent)},
+    {"HEARTBEAT_SENT", FilterStateNumber(SctpState::kHeartbeatSent)},
 }};
 
 constexpr std::array<NamedNumber, 2> kBooleans = {{{"false", 0}, {"true", 1}}};

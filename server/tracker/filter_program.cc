@@ -160,11 +160,14 @@ Outcome Run(const FilterTest& test, const ConnectionRef& connection, Time now,
       return HitIf(InRange(test, connection.protocol()));
     case FilterField::kFamily:
       return HitIf(InRange(test, static_cast<uint64_t>(connection.family())));
-    case FilterField::kState: {
-      const TcpConnection* tcp = connection.tcp();
-      if (tcp == nullptr) return Outcome::kAbsent;
-      return HitIf(InRange(test, static_cast<uint64_t>(tcp->state)));
-    }
+    case FilterField::kState:
+      if (const TcpConnection* tcp = connection.tcp()) {
+        return HitIf(InRange(test, FilterStateNumber(tcp->state)));
+      }
+      if (const SctpConnection* sctp = connection.sctp()) {
+        return HitIf(InRange(test, FilterStateNumber(sctp->state)));
+      }
+      return Outcome::kAbsent;
     case FilterField::kSeenReply:
       return HitIf(InRange(test, connection.Has(status_bit::kSeenReply)));
     case FilterField::kAssured:

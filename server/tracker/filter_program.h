@@ -15,6 +15,14 @@
 
 namespace conntrack {
 
+// What the field `state` compares: states of different protocols differ, but
+// those with one name are one.
+constexpr uint64_t FilterStateNumber(TcpState state) { return static_cast<uint64_t>(state); }
+constexpr uint64_t FilterStateNumber(SctpState state) {
+  return state == SctpState::kEstablished ? FilterStateNumber(TcpState::kEstablished)
+                                          : kTcpStates + static_cast<uint64_t>(state);
+}
+
 enum class FilterField : uint8_t {
   kZone,
   kId,

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "server/tracker/check.h"
+#include "server/tracker/gre.h"
 #include "server/tracker/icmp.h"
+#include "server/tracker/sctp.h"
 #include "server/tracker/tcp.h"
 #include "server/tracker/udp.h"
 
@@ -31,6 +33,10 @@ Verdict Accepted(Direction direction, bool seen_reply) {
 // The states above 95 % of the limit that even an assured connection may be
 // evicted from: it is closing.
 bool IsClosing(const Record& record) {
+  if (record.protocol == kProtocolSctp) {
+    return record.sctp.state >= SctpState::kShutdownSent &&
+           record.sctp.state <= SctpState::kShutdownAckSent;
+  }
   return record.protocol == kProtocolTcp && record.tcp.state >= TcpState::kFinWait &&
          record.tcp.state <= TcpState::kClose;
 }
@@ -38,7 +44,10 @@ bool IsClosing(const Record& record) {
 Duration FirstTimeout(const Packet& packet, const ZoneSettings& settings) {
   switch (packet.protocol) {
     case kProtocolUdp:
+    case kProtocolUdplite:
       return settings.udp;
+    case kProtocolGre:
+      return settings.gre;
     case kProtocolIcmp:
       return settings.icmp;
     case kProtocolIcmpv6:
@@ -46,6 +55,14 @@ Duration FirstTimeout(const Packet& packet, const ZoneSettings& settings) {
     default:
       return settings.generic;
   }
+}
+
+// Counts a connection that was counted in the gauge `from` where it is now.
+void MoveGauge(Zone* zone, size_t from, const Record& record) {
+  const size_t to = GaugeOf(record);
+  if (to == from) return;
+  zone->by_state[from].fetch_sub(1, std::memory_order_relaxed);
+  zone->by_state[to].fetch_add(1, std::memory_order_relaxed);
 }
 
 uint32_t Milliseconds(Duration duration) {
@@ -106,6 +123,9 @@ Verdict Slot::Track(const Packet& packet, const DirectedKey& key, uint64_t hash,
   if (packet.protocol == kProtocolTcp) {
     const InvalidReason reason = CheckTcpFlags(packet.tcp_flags);
     if (reason != InvalidReason::kNone) return Invalid(reason);
+  } else if (packet.protocol == kProtocolSctp) {
+    const InvalidReason reason = CheckSctpChunks(packet.chunks());
+    if (reason != InvalidReason::kNone) return Invalid(reason);
   }
   const uint32_t index = TableOf(key.key.family).Find(key.key, hash);
   if (index == Table::kNone) return Create(packet, key, hash, context);
@@ -139,6 +159,7 @@ Verdict Slot::Create(const Packet& packet, const DirectedKey& key, uint64_t hash
                      const TrackContext& context) {
   const ZoneSettings& settings = context.zone->settings;
   TcpConnection tcp;
+  SctpConnection sctp = {};
   Duration timeout = FirstTimeout(packet, settings);
   const IcmpKind icmp = KindOfIcmp(packet);
   if (icmp == IcmpKind::kAnswer) return Invalid(InvalidReason::kIcmpNoRequest);
@@ -147,6 +168,12 @@ Verdict Slot::Create(const Packet& packet, const DirectedKey& key, uint64_t hash
     if (reason != InvalidReason::kNone) return Invalid(reason);
     const ProtocolResult begun = UpdateTcp(
         packet, {Direction::kOriginal, false, false, false, Duration(0)}, settings.tcp, &tcp);
+    if (begun.action == ProtocolAction::kInvalid) return Invalid(begun.reason);
+    timeout = begun.timeout;
+  } else if (packet.protocol == kProtocolSctp) {
+    const InvalidReason reason = BeginSctp(packet, &sctp);
+    if (reason != InvalidReason::kNone) return Invalid(reason);
+    const ProtocolResult begun = UpdateSctp(packet, Direction::kOriginal, settings.sctp, &sctp);
     if (begun.action == ProtocolAction::kInvalid) return Invalid(begun.reason);
     timeout = begun.timeout;
   }
@@ -160,6 +187,7 @@ Verdict Slot::Create(const Packet& packet, const DirectedKey& key, uint64_t hash
   record.sensor = context.sensor;
   record.status = status_bit::kConfirmed;
   if (packet.protocol == kProtocolTcp) record.tcp = tcp;
+  if (packet.protocol == kProtocolSctp) record.sctp = sctp;
   if (packet.protocol == kProtocolUdp) record.udp = BeginUdp(context.now);
   record.counters[Index(Direction::kOriginal)] = {1, packet.total_length};
   Extra& extra = table.extra(index);
@@ -226,6 +254,15 @@ ProtocolResult Slot::RunProtocol(Record* record, Direction direction, const Pack
                        settings.tcp, &record->tcp);
     case kProtocolUdp:
       return UpdateUdp(record->udp, seen_reply, assured, context.now, settings);
+    case kProtocolSctp: {
+      ProtocolResult result = UpdateSctp(packet, direction, settings.sctp, &record->sctp);
+      result.assured = result.assured && !assured;
+      return result;
+    }
+    case kProtocolUdplite:
+      return UpdateUdplite(seen_reply, assured, settings);
+    case kProtocolGre:
+      return UpdateGre(seen_reply, assured, settings);
     default:
       return {.timeout = FirstTimeout(packet, settings)};
   }
@@ -236,7 +273,7 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
   Record& record = RecordOf(handle);
   Zone& zone = *context.zone;
   const Verdict accepted = Accepted(direction, record.Has(status_bit::kSeenReply));
-  const size_t gauge_before = GaugeOf(record);
+  const size_t gauge = GaugeOf(record);
   const ProtocolResult result = RunProtocol(&record, direction, packet, context);
   Change change{.type = EventType::kUpdate,
                 .cause = EventCause::kPacket,
@@ -252,6 +289,7 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
         SetDeadline(handle, context.now, result.timeout, zone);
         record.timeout_ms = Milliseconds(until_now + result.timeout);
       }
+      MoveGauge(&zone, gauge, record);
       return Invalid(result.reason);
     case ProtocolAction::kReopen:
       change.type = EventType::kDestroy;
@@ -271,8 +309,7 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
   }
   if (result.action == ProtocolAction::kKill) {
     // The gauge moves with the state before the connection leaves it.
-    zone.by_state[gauge_before].fetch_sub(1, std::memory_order_relaxed);
-    zone.by_state[GaugeOf(record)].fetch_add(1, std::memory_order_relaxed);
+    MoveGauge(&zone, gauge, record);
     change.type = EventType::kDestroy;
     Destroy(handle, change);
     return accepted;
@@ -289,8 +326,7 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
     change.changes |= change::kReply;
   }
   if (change.changes != 0) {
-    zone.by_state[gauge_before].fetch_sub(1, std::memory_order_relaxed);
-    zone.by_state[GaugeOf(record)].fetch_add(1, std::memory_order_relaxed);
+    MoveGauge(&zone, gauge, record);
     Emit(handle, change);
   }
   return accepted;

@@ -51,7 +51,10 @@ bool IsIcmpOf(Family family, uint8_t protocol) {
 
 }  // namespace
 
-bool HasPorts(uint8_t protocol) { return protocol == kProtocolTcp || protocol == kProtocolUdp; }
+bool HasPorts(uint8_t protocol) {
+  return protocol == kProtocolTcp || protocol == kProtocolUdp || protocol == kProtocolSctp ||
+         protocol == kProtocolUdplite;
+}
 
 std::optional<uint8_t> InverseIcmpType(Family family, uint8_t type) {
   return family == Family::kIpv4 ? InverseIn(kIcmpPairs, type) : InverseIn(kIcmpv6Pairs, type);
@@ -79,7 +82,7 @@ std::optional<DirectedKey> MakeKey(ZoneIndex zone, Family family, uint8_t protoc
     }
     return made;
   }
-  if (HasPorts(protocol)) key.ports = ports;
+  if (HasPorts(protocol) || protocol == kProtocolGre) key.ports = ports;
   const bool swap = destination < source ||
                     (destination == source && DestinationPort(key.ports) < SourcePort(key.ports));
   if (swap) {

@@ -20,7 +20,8 @@ using ZoneIndex = uint16_t;
 struct Key {
   Address first;
   Address second;
-  // The first end's port in the high half; ICMP: type, code and id of the query.
+  // The first end's port in the high half; ICMP: type, code and id of the query;
+  // GRE: a call id stands where its receiver's port would.
   uint32_t ports = 0;
   ZoneIndex zone = 0;
   uint8_t protocol = 0;

@@ -12,4 +12,9 @@ ProtocolResult UpdateUdp(const UdpConnection& udp, bool seen_reply, bool assured
   return result;
 }
 
+ProtocolResult UpdateUdplite(bool seen_reply, bool assured, const ZoneSettings& settings) {
+  if (!seen_reply) return {.timeout = settings.udp};
+  return {.assured = !assured, .timeout = settings.udp_stream};
+}
+
 }  // namespace conntrack

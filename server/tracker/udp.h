@@ -1,5 +1,5 @@
-// UDP as Netfilter tracks it: a connection is a stream, and assured, once it has
-// traffic both ways more than 2 s after it began. Pure functions.
+// UDP and UDP-Lite as Netfilter tracks them. UDP: a connection is a stream, and assured, once it
+// has traffic both ways more than 2 s after it began. Pure functions.
 #pragma once
 
 #include "server/tracker/connection.h"
@@ -11,6 +11,9 @@ namespace conntrack {
 inline UdpConnection BeginUdp(Time now) {
   return UdpConnection::StreamAfter(now + std::chrono::seconds(2));
 }
+
+// UDP-Lite: a stream, and assured, with the first packet after a reply.
+ProtocolResult UpdateUdplite(bool seen_reply, bool assured, const ZoneSettings& settings);
 
 // Moves the connection on by one packet. `seen_reply` and `assured` are as
 // before the packet.

@@ -53,7 +53,7 @@ struct FieldReader {
 
   Values Ports(const std::string& field) const {
     const uint8_t protocol = connection.protocol();
-    if (protocol != 6 && protocol != 17) return {};
+    if (protocol != 6 && protocol != 17 && protocol != 132 && protocol != 136) return {};
     const uint32_t word = connection.ports(Direction::kOriginal);
     const NaiveValue source = Number(word / 65536);
     const NaiveValue destination = Number(word % 65536);
@@ -98,17 +98,38 @@ struct FieldReader {
       return {Number(UnixNanos(now) -
                      (UnixNanos(record.deadline) - WideNumber{record.timeout_ms} * 1'000'000))};
     }
-    if (record.protocol != 6) return {};
-    return {Number(static_cast<int>(record.tcp.state))};
+    // States by their place in kStateNames.
+    if (record.protocol == 6) return {Number(static_cast<int>(record.tcp.state))};
+    if (record.protocol != 132) return {};
+    return {Number(record.sctp.state == SctpState::kEstablished
+                       ? 3
+                       : 9 + static_cast<int>(record.sctp.state) -
+                             (record.sctp.state > SctpState::kEstablished ? 1 : 0))};
   }
 };
 
-const std::vector<std::string> kProtocolNames = {"TCP", "UDP", "ICMP", "ICMPV6"};
+const std::vector<std::string> kProtocolNames = {"TCP",  "UDP",     "ICMP", "ICMPV6",
+                                                 "SCTP", "UDPLITE", "GRE"};
 const std::map<std::string, WideNumber> kProtocolNumbers = {
-    {"TCP", 6}, {"UDP", 17}, {"ICMP", 1}, {"ICMPV6", 58}};
-const std::vector<std::string> kStateNames = {"",         "SYN_SENT",   "SYN_RECV", "ESTABLISHED",
-                                              "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT",
-                                              "CLOSE",    "SYN_SENT2"};
+    {"TCP", 6},    {"UDP", 17},      {"ICMP", 1}, {"ICMPV6", 58},
+    {"SCTP", 132}, {"UDPLITE", 136}, {"GRE", 47}};
+const std::vector<std::string> kStateNames = {"",
+                                              "SYN_SENT",
+                                              "SYN_RECV",
+                                              "ESTABLISHED",
+                                              "FIN_WAIT",
+                                              "CLOSE_WAIT",
+                                              "LAST_ACK",
+                                              "TIME_WAIT",
+                                              "CLOSE",
+                                              "SYN_SENT2",
+                                              "CLOSED",
+                                              "COOKIE_WAIT",
+                                              "COOKIE_ECHOED",
+                                              "SHUTDOWN_SENT",
+                                              "SHUTDOWN_RECD",
+                                              "SHUTDOWN_ACK_SENT",
+                                              "HEARTBEAT_SENT"};
 
 bool IsOneOf(const std::string& field, const std::vector<std::string>& fields) {
   return std::find(fields.begin(), fields.end(), field) != fields.end();
@@ -329,7 +350,7 @@ NaiveValue RandomValue(const std::string& field, const ConnectionRef& connection
   }
   if (field == "family") return Number(random->OneIn(2) ? 4 : 6);
   if (field == "seen_reply" || field == "assured") return Number(random->OneIn(2) ? 1 : 0);
-  if (field == "state") return Number(1 + random->Below(9));
+  if (field == "state") return Number(1 + random->Below(kStateNames.size() - 1));
   if (field == "protocol" && random->OneIn(2)) {
     return Number(kProtocolNumbers.at(random->Pick(kProtocolNames)));
   }
@@ -381,7 +402,8 @@ NaiveFilter RandomFilter(size_t tests_max, const ConnectionRef& connection, Time
 }
 
 StoredConnection RandomConnection(Time now, Random* random) {
-  static const std::vector<uint8_t> kProtocols = {6, 6, 6, 17, 17, 1, 58, 47, 0, 255};
+  static const std::vector<uint8_t> kProtocols = {6,   6,   6,   17, 17, 1,  58,
+                                                  132, 132, 136, 47, 0,  255};
   static const std::vector<uint16_t> kPorts = {0, 1, 22, 53, 80, 443, 1024, 40'000, 65'535};
   const auto address = [&](bool ipv6) {
     const uint64_t low = random->OneIn(8) ? random->Next() : 0x0A00'0000 + random->Below(600);
@@ -406,6 +428,10 @@ StoredConnection RandomConnection(Time now, Random* random) {
   }
   if (record.protocol == kProtocolTcp) {
     record.tcp.state = static_cast<TcpState>(1 + random->Below(9));
+  }
+  if (record.protocol == kProtocolSctp) {
+    record.sctp = SctpConnection{};
+    record.sctp.state = static_cast<SctpState>(1 + random->Below(8));
   }
   record.status = static_cast<uint16_t>(
       random->Next() & (status_bit::kSeenReply | status_bit::kAssured | status_bit::kConfirmed));

@@ -64,7 +64,10 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"StateInSmallLetters", "--state established", "state = ESTABLISHED"},
         Row{"UnknownState", "--state OPEN",
             "error: state \"OPEN\" is none of SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, "
-            "CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE, SYN_SENT2"},
+            "CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE, SYN_SENT2, and of SCTP CLOSED, COOKIE_WAIT, "
+            "COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_SENT, SHUTDOWN_RECD, SHUTDOWN_ACK_SENT, "
+            "HEARTBEAT_SENT"},
+        Row{"SctpState", "--state cookie_wait", "state = COOKIE_WAIT"},
         Row{"Zone", "--zone 0", "zone = 0"}, Row{"Assured", "--assured", "assured = true"},
         Row{"Unreplied", "--unreplied", "seen_reply = false"},
         Row{"FilterAloneIsUnchanged", "--filter 'age > 60s OR mark = 1'", "age > 60s OR mark = 1"},

@@ -59,6 +59,11 @@ TEST(ConvertTest, KeysThatNoConnectionHasAreRefused) {
   EXPECT_EQ(FromWire(key).status().message(), "tuple.ports.source 65536 is above 65535");
   key.mutable_tuple()->mutable_ports()->set_source(1);
   ASSERT_TRUE(FromWire(key).ok());
+  key.set_protocol(v1::PROTOCOL_GRE);
+  key.mutable_tuple()->mutable_gre()->set_destination(65'536);
+  EXPECT_EQ(FromWire(key).status().message(), "tuple.gre.destination 65536 is above 65535");
+  key.mutable_tuple()->mutable_gre()->set_destination(7);
+  EXPECT_EQ(FromWire(key)->ports, 7u);
   key.mutable_tuple()->set_destination_address("::1");
   EXPECT_EQ(FromWire(key).status().message(), "tuple has addresses of two families");
 }

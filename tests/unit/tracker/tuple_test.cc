@@ -32,7 +32,10 @@ TEST(TupleTest, OnlyProtocolsWithPortsKeepThem) {
   EXPECT_EQ(MakeKey(0, Family::kIpv4, kProtocolTcp, kLow, kHigh, ports)->key.ports, ports);
   EXPECT_EQ(MakeKey(0, Family::kIpv4, kProtocolTcp, kHigh, kLow, ports)->key.ports,
             PortsWord(40'000, 443));
-  EXPECT_EQ(MakeKey(0, Family::kIpv4, 47, kLow, kHigh, ports)->key.ports, 0u);
+  for (const uint8_t protocol : {kProtocolUdp, kProtocolUdplite, kProtocolSctp, kProtocolGre}) {
+    EXPECT_EQ(MakeKey(0, Family::kIpv4, protocol, kLow, kHigh, ports)->key.ports, ports);
+  }
+  EXPECT_EQ(MakeKey(0, Family::kIpv4, 50, kLow, kHigh, ports)->key.ports, 0u);
   // ICMP of the other family is a protocol like any other.
   EXPECT_EQ(MakeKey(0, Family::kIpv4, kProtocolIcmpv6, kLow, kHigh, IcmpWord(1, 0, 7))->key.ports,
             0u);
