@@ -19,6 +19,7 @@
 #include "tests/differential/comparer.h"
 #include "tests/differential/conversation.h"
 #include "tests/differential/coverage.h"
+#include "tests/differential/fixed_settings.h"
 #include "tests/differential/kernel_subject.h"
 #include "tests/differential/recorder.h"
 #include "tests/differential/rounds.h"
@@ -46,7 +47,8 @@ std::string KernelRelease() {
 struct Quota {
   Traffic traffic;
   uint64_t packets;
-  // Every so many rounds one has pauses.
+  // Every so many rounds one has pauses. No multiple of 3, so that such rounds
+  // have their share of switches off their defaults.
   uint32_t paused_every;
   uint64_t compared = 0;
   uint32_t rounds = 0;
@@ -60,7 +62,7 @@ const char* NameOf(Traffic traffic) {
 // `packets` of one protocol, or shared out among all.
 std::vector<Quota> MakeQuotas(const std::string& protocol, uint64_t packets) {
   std::vector<Quota> quotas = {{Traffic::kTcp, packets * 60 / 100, 100},
-                               {Traffic::kUdp, packets * 20 / 100, 6},
+                               {Traffic::kUdp, packets * 20 / 100, 7},
                                {Traffic::kIcmp, packets * 15 / 100, 20},
                                {Traffic::kGeneric, packets * 5 / 100, 20}};
   if (protocol == "all") return quotas;
@@ -92,8 +94,8 @@ void Explain(const Round& round, const Mismatch& mismatch, Comparer* comparer) {
 
 class Run {
  public:
-  Run(KernelSubject* kernel, uint64_t seed, bool verbose)
-      : comparer_(kernel), random_(seed), verbose_(verbose) {}
+  Run(KernelSubject* kernel, uint64_t seed, bool verbose, FixedSettings fixed)
+      : comparer_(kernel), random_(seed), verbose_(verbose), fixed_(std::move(fixed)) {}
 
   // The exit status.
   int Compare(std::vector<Quota>* quotas) {
@@ -121,14 +123,17 @@ class Run {
  private:
   int CompareRound(Quota* quota) {
     // The first one of all has pauses, so that a short run has some too.
-    const bool paused = quota->rounds++ % quota->paused_every == 0;
+    const uint32_t index = quota->rounds++;
+    const bool paused = index % quota->paused_every == 0;
     const Round round =
         MakeRound({.traffic = quota->traffic,
+                   .index = index,
                    .paused = paused,
                    .expiring = paused,
-                   .conversations = paused ? paused_conversations_ : kFlatConversations},
+                   .conversations = paused ? paused_conversations_ : kFlatConversations,
+                   .fixed = fixed_},
                   &number_, &random_);
-    coverage_.BeginRound();
+    coverage_.BeginRound(round.settings);
     const auto mismatch = comparer_.Run(round.conversations, round.settings,
                                         [&](size_t conversation, const ComparedPacket& packet) {
                                           coverage_.Add(conversation, packet);
@@ -158,6 +163,7 @@ class Run {
   Coverage coverage_;
   Random random_;
   const bool verbose_;
+  const FixedSettings fixed_;
   uint32_t number_ = 0;
   uint32_t paused_conversations_ = kPausedConversations;
 };
@@ -189,6 +195,20 @@ int Main(int argc, char** argv) {
       ->check(CLI::IsMember({"all", "tcp", "udp", "icmp", "generic"}))
       ->capture_default_str();
   app.add_flag("--coverage,!--no-coverage", verbose, "Print which rules were exercised.");
+  FixedSettings fixed;
+  app.add_option_function<std::vector<std::string>>(
+         "--switch",
+         [&](const std::vector<std::string>& words) {
+           for (const std::string& word : words) {
+             if (const absl::Status status = fixed.Add(word); !status.ok()) {
+               throw CLI::ValidationError("--switch", std::string(status.message()));
+             }
+           }
+         },
+         "NAME=VALUE, as in the config lines of scenarios: fix a setting in every round, such as\n"
+         "tcp_loose=0 or udp=4s. May be given more than once.")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   std::string record;
   app.add_option("--record", record, "Write golden files to this directory instead.");
   CLI11_PARSE(app, argc, argv);
@@ -201,7 +221,7 @@ int Main(int argc, char** argv) {
   }
   if (!record.empty()) return RecordAll(record, seed, kernel->get());
   std::vector<Quota> quotas = MakeQuotas(protocol, packets);
-  return Run(kernel->get(), seed, verbose).Compare(&quotas);
+  return Run(kernel->get(), seed, verbose, std::move(fixed)).Compare(&quotas);
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ PacketSpec MakeIcmpError(Family family, uint8_t protocol, Random* random);
 // Phases of real time lie this far apart, so that no deadline of 1, 2 or 4 s is
 // a close call.
 inline constexpr Duration kPhase = std::chrono::milliseconds(1500);
+inline constexpr uint32_t kPhases = 3;
 // Spreads the packets over up to `phases` phases.
 void AddPauses(uint32_t phases, std::vector<PacketSpec>* packets, Random* random);
 

@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tests/differential/kernel_settings.h"
+#include "tests/testing/scenario.h"
 
 namespace conntrack {
 namespace {
@@ -64,7 +66,20 @@ int64_t SecondsOf(const Fields& fields) { return std::atoll(FieldOf(fields, "tim
 
 }  // namespace
 
+void Coverage::AddSettings() {
+  static const ZoneSettings usual;
+  bool timeouts = false;
+  for (const SettingName& setting : SettingNames()) {
+    if (!WhyNotInKernel(setting.name).empty()) continue;
+    const int64_t value = setting.get(settings_);
+    if (!setting.is_duration) ++switches_[setting.name][value];
+    timeouts |= setting.is_duration && value != setting.get(usual);
+  }
+  other_timeouts_ += timeouts ? 1 : 0;
+}
+
 void Coverage::Add(size_t conversation, const ComparedPacket& packet) {
+  AddSettings();
   const PacketSpec& spec = *packet.spec;
   ++verdicts_[absl::StrCat(FieldOf(packet.kernel, "verdict"), " ",
                            FieldOf(packet.kernel, "direction"))];
@@ -163,6 +178,13 @@ std::string Coverage::Report() const {
   std::string text = "verdicts\n";
   for (const auto& [name, count] : verdicts_)
     absl::StrAppendFormat(&text, "  %8d  %s\n", count, name);
+  absl::StrAppend(&text, "settings\n");
+  for (const auto& [name, values] : switches_) {
+    for (const auto& [value, count] : values) {
+      absl::StrAppendFormat(&text, "  %8d  %s=%d\n", count, name, value);
+    }
+  }
+  absl::StrAppendFormat(&text, "  %8d  timeouts off their defaults\n", other_timeouts_);
   if (cells_.empty()) return text;
   absl::StrAppend(&text, "tcp: state, direction, class: what became of it\n");
   for (const auto& [name, cell] : cells_) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "server/tracker/settings.h"
 #include "tests/differential/comparer.h"
 
 namespace conntrack {
@@ -16,12 +17,15 @@ namespace conntrack {
 class Coverage {
  public:
   // Forgets the connections, not the counts: another round begins.
-  void BeginRound() { before_.clear(); }
+  void BeginRound(const ZoneSettings& settings) {
+    before_.clear();
+    settings_ = settings;
+  }
 
   void Add(size_t conversation, const ComparedPacket& packet);
 
-  // Lines for people: cells of the transition table, then special rules, each
-  // with how often; what was never seen is named.
+  // Lines for people: verdicts, settings, cells of the transition table, then
+  // special rules, each with how often; what was never seen is named.
   std::string Report() const;
   // Reachable cells and rules that were never seen.
   std::vector<std::string> Missing() const;
@@ -36,12 +40,20 @@ class Coverage {
   void AddRules(const Fields& before, const ComparedPacket& packet, bool reply,
                 const std::string& packet_class);
 
+  void AddSettings();
+
+  // Of the round.
+  ZoneSettings settings_;
   // What was last seen of a connection, by conversation and connection number.
   std::map<std::pair<size_t, uint16_t>, Fields> before_;
   // By "state direction class".
   std::map<std::string, Cell> cells_;
   std::map<std::string, uint64_t> rules_;
   std::map<std::string, uint64_t> verdicts_;
+  // Packets by the value of a switch, and how many had timeouts off their
+  // defaults.
+  std::map<std::string, std::map<int64_t, uint64_t>> switches_;
+  uint64_t other_timeouts_ = 0;
 };
 
 }  // namespace conntrack

@@ -3,9 +3,8 @@
 #include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "tests/differential/kernel_settings.h"
 
 namespace conntrack {
 namespace {
@@ -33,37 +32,6 @@ std::optional<Verdict> VerdictOf(std::optional<uint8_t> dscp) {
     default:
       return std::nullopt;
   }
-}
-
-// Sysctls of net.netfilter for the settings.
-std::vector<std::pair<const char*, int64_t>> SysctlsOf(const ZoneSettings& settings) {
-  const TcpSettings& tcp = settings.tcp;
-  const auto seconds = [](Duration duration) {
-    return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
-  };
-  const auto of = [&](TcpState state) { return seconds(tcp.TimeoutOf(state)); };
-  return {
-      {"nf_conntrack_checksum", settings.checksum},
-      {"nf_conntrack_tcp_loose", tcp.loose},
-      {"nf_conntrack_tcp_be_liberal", tcp.be_liberal},
-      {"nf_conntrack_tcp_ignore_invalid_rst", tcp.ignore_invalid_rst},
-      {"nf_conntrack_tcp_max_retrans", tcp.max_retransmissions},
-      {"nf_conntrack_tcp_timeout_syn_sent", of(TcpState::kSynSent)},
-      {"nf_conntrack_tcp_timeout_syn_recv", of(TcpState::kSynRecv)},
-      {"nf_conntrack_tcp_timeout_established", of(TcpState::kEstablished)},
-      {"nf_conntrack_tcp_timeout_fin_wait", of(TcpState::kFinWait)},
-      {"nf_conntrack_tcp_timeout_close_wait", of(TcpState::kCloseWait)},
-      {"nf_conntrack_tcp_timeout_last_ack", of(TcpState::kLastAck)},
-      {"nf_conntrack_tcp_timeout_time_wait", of(TcpState::kTimeWait)},
-      {"nf_conntrack_tcp_timeout_close", of(TcpState::kClose)},
-      {"nf_conntrack_tcp_timeout_max_retrans", seconds(tcp.max_retransmission_timeout)},
-      {"nf_conntrack_tcp_timeout_unacknowledged", seconds(tcp.unacknowledged)},
-      {"nf_conntrack_udp_timeout", seconds(settings.udp)},
-      {"nf_conntrack_udp_timeout_stream", seconds(settings.udp_stream)},
-      {"nf_conntrack_icmp_timeout", seconds(settings.icmp)},
-      {"nf_conntrack_icmpv6_timeout", seconds(settings.icmpv6)},
-      {"nf_conntrack_generic_timeout", seconds(settings.generic)},
-  };
 }
 
 }  // namespace
@@ -96,7 +64,7 @@ absl::StatusOr<Observation> KernelSubject::Send(const PacketSpec& spec,
 
 absl::Status KernelSubject::Reset(const ZoneSettings& settings) {
   for (const auto& [name, value] : SysctlsOf(settings)) {
-    absl::Status status = KernelNetwork::SetSysctl(name, absl::StrCat(value));
+    absl::Status status = KernelNetwork::SetSysctl(name, value);
     if (!status.ok()) return status;
   }
   absl::Status status = netlink_->Flush();

@@ -22,9 +22,11 @@ absl::Status RecordAnswers(const Recording& recording, KernelSubject* kernel,
   uint32_t number = 0;
   uint64_t packets = 0;
   uint32_t cases = 0;
+  uint32_t rounds = 0;
   while (packets < recording.packets) {
     // Nothing expires: when the kernel notices would be part of the record.
     const Round round = MakeRound({.traffic = recording.traffic,
+                                   .index = rounds++,
                                    .paused = recording.traffic == Traffic::kUdp,
                                    .expiring = false,
                                    .conversations = 40},

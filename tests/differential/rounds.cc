@@ -5,15 +5,20 @@
 namespace conntrack {
 namespace {
 
-// Switches off their defaults in one round of three.
-ZoneSettings MakeSettings(Random* random) {
+constexpr uint32_t kSwitches = 5;
+
+// In one round of three switches are off their defaults: one in its turn, others
+// by chance.
+ZoneSettings MakeSettings(uint32_t index, Random* random) {
   ZoneSettings settings;
-  if (!random->Percent(33)) return settings;
-  settings.checksum = random->Percent(70);
-  settings.tcp.loose = random->Percent(70);
-  settings.tcp.be_liberal = random->Percent(25);
-  settings.tcp.ignore_invalid_rst = random->Percent(30);
-  settings.tcp.max_retransmissions = random->Pick<uint8_t>({0, 1, 3, 5});
+  if (index % 3 != 1) return settings;
+  const uint32_t turn = index / 3 % kSwitches;
+  settings.checksum = turn != 0 && random->Percent(70);
+  settings.tcp.loose = turn != 1 && random->Percent(70);
+  settings.tcp.be_liberal = turn == 2 || random->Percent(25);
+  settings.tcp.ignore_invalid_rst = turn == 3 || random->Percent(30);
+  settings.tcp.max_retransmissions = random->Pick<uint8_t>({0, 1, 5});
+  if (turn != 4 && random->Percent(25)) settings.tcp.max_retransmissions = 3;
   if (random->Percent(30)) {
     settings.tcp.max_retransmission_timeout = std::chrono::seconds(200);
     settings.tcp.unacknowledged = std::chrono::seconds(100);
@@ -40,13 +45,14 @@ void ShortenTimeouts(ZoneSettings* settings, Random* random) {
 
 Round MakeRound(const RoundPlan& plan, uint32_t* number, Random* random) {
   Round round;
-  round.settings = MakeSettings(random);
+  round.settings = MakeSettings(plan.index, random);
   if (plan.expiring && random->Percent(60)) ShortenTimeouts(&round.settings, random);
+  plan.fixed.ApplyTo(&round.settings);
   for (uint32_t i = 0; i < plan.conversations; ++i) {
     const Family family = random->Percent(30) ? Family::kIpv6 : Family::kIpv4;
     Conversation made{MakeEndpoints(family, ++*number, random), {}};
     made.packets = MakePackets(plan.traffic, family, random);
-    if (plan.paused) AddPauses(3, &made.packets, random);
+    if (plan.paused) AddPauses(kPhases, &made.packets, random);
     if (random->Percent(1)) {
       // Both ends are one, a LAND attack.
       for (PacketSpec& packet : made.packets) {

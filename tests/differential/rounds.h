@@ -9,6 +9,7 @@
 
 #include "server/tracker/settings.h"
 #include "tests/differential/conversation.h"
+#include "tests/differential/fixed_settings.h"
 
 namespace conntrack {
 
@@ -19,11 +20,16 @@ struct Round {
 
 struct RoundPlan {
   Traffic traffic;
+  // Counts the rounds of this traffic: each switch has its turn to be off its
+  // default.
+  uint32_t index = 0;
   // Spread over a few seconds of real time.
   bool paused = false;
   // May have timeouts so short that connections expire in the pauses.
   bool expiring = false;
   uint32_t conversations = 0;
+  // Not left to chance.
+  FixedSettings fixed = {};
 };
 
 // `*number` counts conversations, so that none shares an address with another.

@@ -85,4 +85,8 @@ struct SettingName {
 };
 const std::vector<SettingName>& SettingNames();
 
+// Changes one setting, written as in a `config` line: NAME=VALUE. InvalidArgument,
+// naming what there is, for an unknown name and for what is no value of it.
+absl::Status ChangeSetting(absl::string_view word, ZoneSettings* settings);
+
 }  // namespace conntrack

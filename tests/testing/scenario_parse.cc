@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "absl/time/time.h"
 #include "tests/testing/scenario.h"
 
 namespace conntrack {
@@ -239,24 +238,9 @@ absl::Status ParseStep(const Words& words, ScenarioStep* step) {
 
 absl::Status ParseConfig(const Words& words, ZoneSettings* settings) {
   for (size_t i = 1; i < words.size(); ++i) {
-    const std::pair<std::string, std::string> parts =
-        absl::StrSplit(words[i], absl::MaxSplits('=', 1));
-    const auto& names = SettingNames();
-    const auto setting = std::find_if(names.begin(), names.end(), [&](const SettingName& name) {
-      return parts.first == name.name;
-    });
-    if (setting == names.end()) return Unknown(words[i]);
-    int64_t value = 0;
-    absl::Duration duration;
-    if (setting->is_duration) {
-      if (!absl::ParseDuration(parts.second, &duration)) return Unknown(words[i]);
-      value = absl::ToInt64Nanoseconds(duration);
-    } else if (!absl::SimpleAtoi(parts.second, &value)) {
-      return Unknown(words[i]);
-    }
-    setting->set(value, settings);
+    if (absl::Status status = ChangeSetting(words[i], settings); !status.ok()) return status;
   }
-  return settings->Validate();
+  return absl::OkStatus();
 }
 
 absl::Status ParseLine(const Words& words, int line, ScenarioCase* current) {

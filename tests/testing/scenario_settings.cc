@@ -1,3 +1,12 @@
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "tests/testing/scenario.h"
 
 namespace conntrack {
@@ -45,7 +54,60 @@ SettingName SctpTimeout(const char* name) {
           }};
 }
 
+const SettingName* FindSetting(absl::string_view name) {
+  for (const SettingName& setting : SettingNames()) {
+    if (setting.name == name) return &setting;
+  }
+  return nullptr;
+}
+
+// What is too large for a setting does not come back from it.
+bool Holds(const SettingName& setting, int64_t value) {
+  ZoneSettings settings;
+  setting.set(value, &settings);
+  return setting.get(settings) == value;
+}
+
+std::string ValuesOf(const SettingName& setting) {
+  if (setting.is_duration) return "a duration such as 90s or 1h30m";
+  if (!Holds(setting, 2)) return "0 or 1";
+  if (!Holds(setting, 256)) return "a number from 0 to 255";
+  return "a number";
+}
+
+std::optional<int64_t> ParseValue(const SettingName& setting, const std::string& text) {
+  int64_t value = 0;
+  absl::Duration duration;
+  if (setting.is_duration) {
+    if (!absl::ParseDuration(text, &duration)) return std::nullopt;
+    value = absl::ToInt64Nanoseconds(duration);
+  } else if (!absl::SimpleAtoi(text, &value) || value < 0) {
+    return std::nullopt;
+  }
+  if (!Holds(setting, value)) return std::nullopt;
+  return value;
+}
+
 }  // namespace
+
+absl::Status ChangeSetting(absl::string_view word, ZoneSettings* settings) {
+  const std::pair<std::string, std::string> parts = absl::StrSplit(word, absl::MaxSplits('=', 1));
+  const SettingName* setting = FindSetting(parts.first);
+  if (setting == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", word, "\" names no setting; there are ",
+                     absl::StrJoin(SettingNames(), ", ", [](std::string* out, const auto& each) {
+                       absl::StrAppend(out, each.name);
+                     })));
+  }
+  const std::optional<int64_t> value = ParseValue(*setting, parts.second);
+  if (!value.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", word, "\": ", setting->name, " takes ", ValuesOf(*setting)));
+  }
+  setting->set(*value, settings);
+  return settings->Validate();
+}
 
 const std::vector<SettingName>& SettingNames() {
   static const std::vector<SettingName> names = {

@@ -67,8 +67,12 @@ TEST(ScenarioParseTest, ErrorNamesLineAndWord) {
   EXPECT_THAT(ErrorOf("# comment\n0.0 > S seq=x"), HasSubstr("line 2: does not understand seq=x"));
   EXPECT_THAT(ErrorOf("0.0 > Z"), HasSubstr("does not understand Z"));
   EXPECT_THAT(ErrorOf("0.0 east S"), HasSubstr("does not understand east"));
-  EXPECT_THAT(ErrorOf("config tcp_close=fast"), HasSubstr("does not understand tcp_close=fast"));
-  EXPECT_THAT(ErrorOf("config speed=9"), HasSubstr("does not understand speed=9"));
+  EXPECT_THAT(ErrorOf("config tcp_close=fast"),
+              HasSubstr("\"tcp_close=fast\": tcp_close takes a duration"));
+  EXPECT_THAT(ErrorOf("config speed=9"),
+              HasSubstr("\"speed=9\" names no setting; there are tcp_syn_sent, "));
+  EXPECT_THAT(ErrorOf("config tcp_loose=2"), HasSubstr("tcp_loose takes 0 or 1"));
+  EXPECT_THAT(ErrorOf("config tcp_max_retrans=256"), HasSubstr("takes a number from 0 to 255"));
 }
 
 TEST(ScenarioParseTest, TimeThatGoesBackIsRefused) {
