@@ -85,6 +85,22 @@ struct Quote {
   uint8_t protocol = 0;
 };
 
+// Chunk types of SCTP that a tracker has rules for (RFC 9260 3.2).
+namespace sctp_chunk {
+inline constexpr uint8_t kData = 0;
+inline constexpr uint8_t kInit = 1;
+inline constexpr uint8_t kInitAck = 2;
+inline constexpr uint8_t kHeartbeat = 4;
+inline constexpr uint8_t kHeartbeatAck = 5;
+inline constexpr uint8_t kAbort = 6;
+inline constexpr uint8_t kShutdown = 7;
+inline constexpr uint8_t kShutdownAck = 8;
+inline constexpr uint8_t kError = 9;
+inline constexpr uint8_t kCookieEcho = 10;
+inline constexpr uint8_t kCookieAck = 11;
+inline constexpr uint8_t kShutdownComplete = 14;
+}  // namespace sctp_chunk
+
 // One chunk of an SCTP packet (RFC 9260 3.2).
 struct SctpChunk {
   uint8_t type = 0;

@@ -7,20 +7,7 @@
 namespace conntrack {
 namespace {
 
-// Chunk types (RFC 9260 3.2) with a place in the tables, and the one that says
-// there is user data.
-constexpr uint8_t kData = 0;
-constexpr uint8_t kInit = 1;
-constexpr uint8_t kInitAck = 2;
-constexpr uint8_t kHeartbeat = 4;
-constexpr uint8_t kHeartbeatAck = 5;
-constexpr uint8_t kAbort = 6;
-constexpr uint8_t kShutdown = 7;
-constexpr uint8_t kShutdownAck = 8;
-constexpr uint8_t kError = 9;
-constexpr uint8_t kCookieEcho = 10;
-constexpr uint8_t kCookieAck = 11;
-constexpr uint8_t kShutdownComplete = 14;
+using namespace sctp_chunk;
 
 // Of ABORT and SHUTDOWN COMPLETE: the tag is the receiver's own, sent back
 // (RFC 9260 8.5.1).
@@ -200,7 +187,7 @@ InvalidReason SctpUpdate::CheckTag(const SctpChunk& chunk) {
       break;
     case kAbort:
     case kShutdownComplete:
-      right = tag() == own_tag() || ((chunk.flags & kTagReflected) != 0 && tag() == other_tag());
+      right = tag() == ((chunk.flags & kTagReflected) != 0 ? other_tag() : own_tag());
       break;
     case kCookieEcho:
       right = tag() == own_tag();
@@ -224,7 +211,10 @@ InvalidReason SctpUpdate::CheckHeartbeat(uint8_t type) {
     own_tag() = tag();
     return InvalidReason::kNone;
   }
-  if (tag() == own_tag()) return InvalidReason::kNone;
+  if (tag() == own_tag()) {
+    sctp_.heartbeat_failed = false;
+    return InvalidReason::kNone;
+  }
   if (ignored_ || (types_ & Bits(kData)) != 0) return InvalidReason::kSctpTag;
   if (type == kHeartbeat) {
     sctp_.heartbeat_failed = true;
@@ -253,9 +243,11 @@ void SctpUpdate::RememberInit(SctpState before) {
 }
 
 InvalidReason SctpUpdate::CheckInitAck() {
-  const bool differs = other_tag() != 0 && other_tag() != initiate_tag();
-  const bool other_init = InitSeen(Opposite(direction_));
-  if (differs && (!other_init || InitSeen(direction_))) return InvalidReason::kSctpTag;
+  const bool answered = InitSeen(Opposite(direction_));
+  const bool collided = answered && InitSeen(direction_);
+  if (other_tag() != initiate_tag() && (collided || (!answered && other_tag() != 0))) {
+    return InvalidReason::kSctpTag;
+  }
   other_tag() = initiate_tag();
   return InvalidReason::kNone;
 }

@@ -143,14 +143,23 @@ Verdict Slot::TrackError(const Packet& packet, const DirectedKey& quoted, uint64
   if ((packet.flags & packet_flag::kChecksumBad) != 0 && context.zone->settings.checksum) {
     return Invalid(InvalidReason::kChecksum);
   }
-  const Table& table = TableOf(quoted.key.family);
+  Table& table = TableOf(quoted.key.family);
   const uint32_t index = table.Find(quoted.key, hash);
   if (index == Table::kNone) return Invalid(InvalidReason::kIcmpErrorUnknown);
   // An error travels against the packet it is about, to the one who sent that.
   if (packet.destination != packet.quote->source) {
     return Invalid(InvalidReason::kIcmpErrorDestination);
   }
-  const Direction quoted_direction = DirectionIn(table.record(index), quoted);
+  Record& record = table.record(index);
+  if (record.protocol == kProtocolSctp && record.sctp.untold_changes != 0) {
+    const RecordHandle handle = index | (quoted.key.family == Family::kIpv6 ? kIpv6Handle : 0);
+    Emit(handle, {.type = EventType::kUpdate,
+                  .cause = EventCause::kPacket,
+                  .changes = std::exchange(record.sctp.untold_changes, uint8_t{0}),
+                  .time = packet.time,
+                  .now = context.now});
+  }
+  const Direction quoted_direction = DirectionIn(record, quoted);
   return {VerdictKind::kRelated,
           IsSymmetric(quoted.key) ? Direction::kReply : Opposite(quoted_direction)};
 }

@@ -54,17 +54,15 @@ struct Quota {
   uint32_t rounds = 0;
 };
 
-const char* NameOf(Traffic traffic) {
-  static constexpr std::array<const char*, 4> kNames = {"tcp", "udp", "icmp", "generic"};
-  return kNames[static_cast<size_t>(traffic)];
-}
-
 // `packets` of one protocol, or shared out among all.
 std::vector<Quota> MakeQuotas(const std::string& protocol, uint64_t packets) {
-  std::vector<Quota> quotas = {{Traffic::kTcp, packets * 60 / 100, 100},
-                               {Traffic::kUdp, packets * 20 / 100, 7},
-                               {Traffic::kIcmp, packets * 15 / 100, 20},
-                               {Traffic::kGeneric, packets * 5 / 100, 20}};
+  const auto share = [&](Traffic traffic, uint64_t percent, uint32_t paused_every) {
+    return Quota{traffic, packets * percent / 100, paused_every};
+  };
+  std::vector<Quota> quotas = {share(Traffic::kTcp, 48, 100),   share(Traffic::kUdp, 14, 6),
+                               share(Traffic::kUdplite, 4, 20), share(Traffic::kIcmp, 12, 20),
+                               share(Traffic::kSctp, 14, 40),   share(Traffic::kGre, 4, 20),
+                               share(Traffic::kGeneric, 4, 20)};
   if (protocol == "all") return quotas;
   std::erase_if(quotas, [&](const Quota& quota) { return NameOf(quota.traffic) != protocol; });
   quotas.front().packets = packets;
@@ -171,7 +169,9 @@ class Run {
 int RecordAll(const std::string& directory, uint64_t seed, KernelSubject* kernel) {
   for (Recording recording :
        {Recording{Traffic::kTcp, "", seed, 3000}, Recording{Traffic::kUdp, "", seed, 2000},
-        Recording{Traffic::kIcmp, "", seed, 2000}, Recording{Traffic::kGeneric, "", seed, 1000}}) {
+        Recording{Traffic::kUdplite, "", seed, 1000}, Recording{Traffic::kIcmp, "", seed, 2000},
+        Recording{Traffic::kSctp, "", seed, 3000}, Recording{Traffic::kGre, "", seed, 1000},
+        Recording{Traffic::kGeneric, "", seed, 1000}}) {
     recording.kernel_release = KernelRelease();
     const std::string path = absl::StrCat(directory, "/", NameOf(recording.traffic), ".txt");
     if (absl::Status status = RecordAnswers(recording, kernel, path); !status.ok()) {
@@ -192,7 +192,7 @@ int Main(int argc, char** argv) {
   app.add_option("--packets", packets, "How many to compare.")->capture_default_str();
   app.add_option("--seed", seed, "Start of the random choices.")->capture_default_str();
   app.add_option("--protocol", protocol, "Which to compare.")
-      ->check(CLI::IsMember({"all", "tcp", "udp", "icmp", "generic"}))
+      ->check(CLI::IsMember({"all", "tcp", "udp", "udplite", "icmp", "sctp", "gre", "generic"}))
       ->capture_default_str();
   app.add_flag("--coverage,!--no-coverage", verbose, "Print which rules were exercised.");
   FixedSettings fixed;

@@ -38,7 +38,10 @@ struct Conversation {
 };
 
 // What a comparison can be limited to.
-enum class Traffic : uint8_t { kTcp, kUdp, kIcmp, kGeneric };
+enum class Traffic : uint8_t { kTcp, kUdp, kUdplite, kIcmp, kSctp, kGre, kGeneric };
+inline constexpr size_t kTraffics = 7;
+// "tcp" and so on.
+const char* NameOf(Traffic traffic);
 
 std::vector<PacketSpec> MakePackets(Traffic traffic, Family family, Random* random);
 
@@ -49,6 +52,9 @@ Endpoints MakeEndpoints(Family family, uint32_t number, Random* random);
 // at.
 std::vector<PacketSpec> MakeTcpPackets(Family family, Random* random);
 std::vector<PacketSpec> MakeUdpPackets(Family family, Random* random);
+std::vector<PacketSpec> MakeUdplitePackets(Family family, Random* random);
+std::vector<PacketSpec> MakeSctpPackets(Family family, Random* random);
+std::vector<PacketSpec> MakeGrePackets(Family family, Random* random);
 std::vector<PacketSpec> MakeIcmpPackets(Family family, Random* random);
 std::vector<PacketSpec> MakeGenericPackets(Family family, Random* random);
 

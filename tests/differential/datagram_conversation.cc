@@ -1,7 +1,8 @@
-// UDP, ICMP and ICMPv6, and the protocols that have no tracking of their own:
+// UDP, UDP-Lite, GRE, ICMP and ICMPv6, and the protocols that have no tracking of their own:
 // both ways, several connections between the same ends, and the headers that
 // are wrong.
 #include <algorithm>
+#include <array>
 
 #include "tests/differential/conversation.h"
 
@@ -142,6 +143,68 @@ std::vector<PacketSpec> MakeUdpPackets(Family family, Random* random) {
   return packets;
 }
 
+std::vector<PacketSpec> MakeUdplitePackets(Family family, Random* random) {
+  std::vector<PacketSpec> packets;
+  const size_t length = 1 + random->Below(12);
+  const uint32_t replies = random->Pick<uint32_t>({0, 20, 50, 80});
+  while (packets.size() < length) {
+    if (random->Percent(10)) {
+      packets.push_back(MakeIcmpError(family, kProtocolUdplite, random));
+      continue;
+    }
+    PacketSpec spec;
+    spec.protocol = kProtocolUdplite;
+    spec.connection = static_cast<uint16_t>(random->Percent(90) ? 0 : 1);
+    spec.payload_length = random->Pick<uint16_t>({0, 1, 12, 500, 1300});
+    if (!packets.empty() && random->Percent(replies)) TurnAround(&spec);
+    if (random->Percent(20)) {
+      // The coverage.
+      spec.udp_length = static_cast<uint16_t>(
+          random->Pick({0, 1, 7, 8, 9, 8 + spec.payload_length - 1, 8 + spec.payload_length,
+                        8 + spec.payload_length + 1}));
+    }
+    if (random->Percent(3)) {
+      spec.payload_length = 0;
+      spec.transport_bytes = static_cast<uint16_t>(random->Below(9));
+    }
+    AddExtension(&spec, random);
+    packets.push_back(spec);
+  }
+  return packets;
+}
+
+std::vector<PacketSpec> MakeGrePackets(Family family, Random* random) {
+  std::vector<PacketSpec> packets;
+  const size_t length = 1 + random->Below(12);
+  const uint32_t replies = random->Pick<uint32_t>({0, 20, 50, 80});
+  const uint8_t usual_version = random->Pick<uint8_t>({0, 0, 1, 1, 1});
+  while (packets.size() < length) {
+    GreSpec gre;
+    gre.version = usual_version;
+    if (random->Percent(10)) gre.version = static_cast<uint8_t>(random->Below(8));
+    gre.call_id = random->Pick<uint16_t>({0, 0, 7, 7, 8, 65'535});
+    if (gre.version != 1) gre.call_id = 0;
+    if (random->Percent(10)) gre.protocol = random->Pick<uint16_t>({0x0800, 0x6558, 0x880B, 0});
+    if (random->Percent(12)) {
+      packets.push_back(MakeIcmpError(family, kProtocolGre, random));
+      packets.back().quote->gre = gre;
+      continue;
+    }
+    PacketSpec spec;
+    spec.protocol = kProtocolGre;
+    spec.gre = gre;
+    spec.payload_length = random->Pick<uint16_t>({0, 4, 12, 500, 1300});
+    if (!packets.empty() && random->Percent(replies)) TurnAround(&spec);
+    if (random->Percent(5)) {
+      spec.payload_length = 0;
+      spec.transport_bytes = static_cast<uint16_t>(random->Below(9));
+    }
+    AddExtension(&spec, random);
+    packets.push_back(spec);
+  }
+  return packets;
+}
+
 std::vector<PacketSpec> MakeIcmpPackets(Family family, Random* random) {
   std::vector<PacketSpec> packets;
   const size_t length = 1 + random->Below(14);
@@ -192,11 +255,23 @@ std::vector<PacketSpec> MakePackets(Traffic traffic, Family family, Random* rand
       return MakeTcpPackets(family, random);
     case Traffic::kUdp:
       return MakeUdpPackets(family, random);
+    case Traffic::kUdplite:
+      return MakeUdplitePackets(family, random);
     case Traffic::kIcmp:
       return MakeIcmpPackets(family, random);
+    case Traffic::kSctp:
+      return MakeSctpPackets(family, random);
+    case Traffic::kGre:
+      return MakeGrePackets(family, random);
     default:
       return MakeGenericPackets(family, random);
   }
+}
+
+const char* NameOf(Traffic traffic) {
+  static constexpr std::array<const char*, kTraffics> kNames = {"tcp",  "udp", "udplite", "icmp",
+                                                                "sctp", "gre", "generic"};
+  return kNames[static_cast<size_t>(traffic)];
 }
 
 void AddPauses(uint32_t phases, std::vector<PacketSpec>* packets, Random* random) {

@@ -26,7 +26,7 @@ std::optional<Packet> DecodedPackets::Make(const PacketSpec& spec, const Endpoin
 
 PacketSource DecodedPacketSource() {
   const auto packets = std::make_shared<DecodedPackets>();
-  return [packets](const PacketSpec& spec, const Endpoints& endpoints, Time time, Quote*) {
+  return [packets](const PacketSpec& spec, const Endpoints& endpoints, Time time, PacketParts*) {
     return packets->Make(spec, endpoints, time);
   };
 }

@@ -97,11 +97,21 @@ Counters CountersIn(const nlattr* nest) {
   return {value(CTA_COUNTERS_PACKETS), value(CTA_COUNTERS_BYTES)};
 }
 
+void ReadSctp(const nlattr* nest, SeenConnection* seen) {
+  const auto sctp = AttributesOf<CTA_PROTOINFO_SCTP_VTAG_REPLY + 1>(nest);
+  seen->state = NameOf(static_cast<SctpState>(U8(sctp[CTA_PROTOINFO_SCTP_STATE])));
+  if (sctp[CTA_PROTOINFO_SCTP_VTAG_ORIGINAL] == nullptr) return;
+  seen->tags = {ntohl(mnl_attr_get_u32(sctp[CTA_PROTOINFO_SCTP_VTAG_ORIGINAL])),
+                ntohl(mnl_attr_get_u32(sctp[CTA_PROTOINFO_SCTP_VTAG_REPLY]))};
+}
+
 void ReadProtocolPart(const nlattr* nest, SeenConnection* seen) {
-  const auto protocols = AttributesOf<CTA_PROTOINFO_TCP + 1>(nest);
+  const auto protocols = AttributesOf<CTA_PROTOINFO_SCTP + 1>(nest);
+  if (protocols[CTA_PROTOINFO_SCTP] != nullptr)
+    return ReadSctp(protocols[CTA_PROTOINFO_SCTP], seen);
   if (protocols[CTA_PROTOINFO_TCP] == nullptr) return;
   const auto tcp = AttributesOf<CTA_PROTOINFO_TCP_FLAGS_REPLY + 1>(protocols[CTA_PROTOINFO_TCP]);
-  seen->state = static_cast<TcpState>(U8(tcp[CTA_PROTOINFO_TCP_STATE]));
+  seen->state = NameOf(static_cast<TcpState>(U8(tcp[CTA_PROTOINFO_TCP_STATE])));
   if (tcp[CTA_PROTOINFO_TCP_FLAGS_ORIGINAL] == nullptr) return;
   SeenWindows windows;
   windows.scale = {U8(tcp[CTA_PROTOINFO_TCP_WSCALE_ORIGINAL]),
@@ -170,7 +180,7 @@ void PutTuple(nlmsghdr* message, const SeenTuple& tuple, Family family) {
                     IcmpType(tuple.ports));
     mnl_attr_put_u8(message, ipv4 ? CTA_PROTO_ICMP_CODE : CTA_PROTO_ICMPV6_CODE,
                     IcmpCode(tuple.ports));
-  } else if (HasPorts(tuple.protocol)) {
+  } else if (HasPorts(tuple.protocol) || tuple.protocol == kProtocolGre) {
     mnl_attr_put_u16(message, CTA_PROTO_SRC_PORT, htons(SourcePort(tuple.ports)));
     mnl_attr_put_u16(message, CTA_PROTO_DST_PORT, htons(DestinationPort(tuple.ports)));
   }

@@ -39,6 +39,16 @@ void ShortenTimeouts(ZoneSettings* settings, Random* random) {
   settings->icmp = seconds();
   settings->icmpv6 = seconds();
   settings->generic = seconds();
+  settings->gre = seconds();
+  settings->gre_stream = seconds();
+  for (size_t state = 1; state < kSctpStates; ++state) settings->sctp.timeout[state] = seconds();
+}
+
+// Two phases are as long as SCTP's usual 3 s.
+void AvoidPhases(ZoneSettings* settings) {
+  for (Duration& timeout : settings->sctp.timeout) {
+    if (timeout == 2 * kPhase) timeout = std::chrono::seconds(4);
+  }
 }
 
 }  // namespace
@@ -46,7 +56,11 @@ void ShortenTimeouts(ZoneSettings* settings, Random* random) {
 Round MakeRound(const RoundPlan& plan, uint32_t* number, Random* random) {
   Round round;
   round.settings = MakeSettings(plan.index, random);
+  if (plan.paused) AvoidPhases(&round.settings);
   if (plan.expiring && random->Percent(60)) ShortenTimeouts(&round.settings, random);
+  // Linux looks for UDP's number in the pseudo-header of UDP-Lite, and we for its
+  // own (RFC 3828): no checksum is right for both.
+  if (plan.traffic == Traffic::kUdplite) round.settings.checksum = false;
   plan.fixed.ApplyTo(&round.settings);
   for (uint32_t i = 0; i < plan.conversations; ++i) {
     const Family family = random->Percent(30) ? Family::kIpv6 : Family::kIpv4;

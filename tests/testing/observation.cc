@@ -38,7 +38,7 @@ std::string RoleText(const SeenConnection& connection, const Endpoints& endpoint
 }
 
 std::string StateText(const SeenConnection& connection) {
-  if (connection.state.has_value()) return NameOf(*connection.state);
+  if (connection.state.has_value()) return *connection.state;
   if ((connection.status & status_bit::kAssured) != 0) return "assured";
   return (connection.status & status_bit::kSeenReply) != 0 ? "replied" : "unreplied";
 }
@@ -49,6 +49,9 @@ std::string ScalesText(const SeenWindows& windows) {
 std::string FlagsText(const SeenWindows& windows) {
   return absl::StrCat("0x", absl::Hex(windows.flags[0], absl::kZeroPad2), "/0x",
                       absl::Hex(windows.flags[1], absl::kZeroPad2));
+}
+std::string TagsText(const std::array<uint32_t, 2>& tags) {
+  return absl::StrCat(tags[0], "/", tags[1]);
 }
 std::string PacketsText(const std::array<Counters, 2>& counters) {
   return absl::StrCat(counters[0].packets, "/", counters[1].packets);
@@ -63,11 +66,12 @@ std::string EventText(const SeenEvent& event, const Endpoints& endpoints) {
   std::string text =
       absl::StrCat(kTypes[static_cast<size_t>(event.type)], "{", StatusText(connection.status), ",",
                    RoleText(connection, endpoints));
-  if (connection.state.has_value()) absl::StrAppend(&text, ",", NameOf(*connection.state));
+  if (connection.state.has_value()) absl::StrAppend(&text, ",", *connection.state);
   if (connection.windows.has_value()) {
     absl::StrAppend(&text, ",", ScalesText(*connection.windows), ",",
                     FlagsText(*connection.windows));
   }
+  if (connection.tags.has_value()) absl::StrAppend(&text, ",", TagsText(*connection.tags));
   if (connection.counters.has_value()) {
     absl::StrAppend(&text, ",", PacketsText(*connection.counters), ",",
                     BytesText(*connection.counters));
@@ -150,6 +154,7 @@ Fields Describe(const Observation& observation, const Endpoints& endpoints) {
       add("scale", ScalesText(*connection.windows));
       add("flags", FlagsText(*connection.windows));
     }
+    if (connection.tags.has_value()) add("tags", TagsText(*connection.tags));
     if (connection.counters.has_value()) {
       add("packets", PacketsText(*connection.counters));
       add("bytes", BytesText(*connection.counters));

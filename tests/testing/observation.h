@@ -44,8 +44,11 @@ struct SeenConnection {
   uint16_t status = 0;
   // In whole seconds.
   std::optional<int64_t> timeout;
-  std::optional<TcpState> state;
+  // Of TCP or SCTP, by name.
+  std::optional<std::string> state;
   std::optional<SeenWindows> windows;
+  // SCTP's verification tags, by Direction.
+  std::optional<std::array<uint32_t, 2>> tags;
   std::optional<std::array<Counters, 2>> counters;
 };
 
@@ -70,12 +73,14 @@ std::optional<SeenTuple> TupleOf(const PacketSpec& spec, const Endpoints& endpoi
 //   verdict    new, established, related, invalid, untracked, table_full, dropped
 //   direction  original or reply, of an accepted packet
 //   reason     of an INVALID packet, where the tracker tells one
-//   state      a TCP state, unreplied, replied or assured; none without a connection
+//   state      a TCP or SCTP state, unreplied, replied or assured; none without
+//              a connection
 //   status     netfilter's status bits but for CONFIRMED, joined by +; - when none
 //   timeout    seconds left
 //   from       who opened the connection, by role
-//   scale, flags, packets, bytes   of both directions: original/reply
-//   events     type{status,from,state,scales,flags} or {…,packets,bytes}; - when none
+//   scale, flags, tags, packets, bytes   of both directions: original/reply
+//   events     type{status,from,state,scales,flags,tags} or {…,packets,bytes}; what a
+//              protocol has not is left out; - when none
 //   left       seconds left in each event
 using Fields = std::vector<std::pair<std::string, std::string>>;
 Fields Describe(const Observation& observation, const Endpoints& endpoints);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/tracker/check.h"
+#include "server/tracker/tuple.h"
 
 namespace conntrack {
 namespace {
@@ -92,6 +93,18 @@ void PutIpHeader(const Endpoints& endpoints, const IpHeader& header, std::vector
   Set16(begin + 10, Checksum(Sum(std::span(*bytes).subspan(begin))), bytes);
 }
 
+void PutGre(const GreSpec& gre, std::vector<uint8_t>* bytes) {
+  constexpr uint16_t kIpv4 = 0x0800;
+  constexpr uint16_t kPpp = 0x880B;
+  constexpr uint16_t kKeyPresent = 0x2000;
+  const bool enhanced = gre.version == 1;
+  Put16((enhanced ? kKeyPresent : 0u) | gre.version, bytes);
+  Put16(gre.protocol.value_or(enhanced ? kPpp : kIpv4), bytes);
+  if (!enhanced) return;
+  Put16(0, bytes);
+  Put16(gre.call_id, bytes);
+}
+
 std::vector<uint8_t> QuotedPacket(const Endpoints& endpoints, const QuoteSpec& quote) {
   std::vector<uint8_t> bytes;
   const bool ipv6 = endpoints.family == Family::kIpv6;
@@ -119,6 +132,8 @@ std::vector<uint8_t> QuotedPacket(const Endpoints& endpoints, const QuoteSpec& q
     Put16(0, &transport);
     Put16(IcmpId(ports), &transport);
     Put16(1, &transport);
+  } else if (quote.protocol == kProtocolGre) {
+    PutGre(quote.gre, &transport);
   } else {
     Put32(ports, &transport);
     Put32(0, &transport);
@@ -141,12 +156,47 @@ void PutTcp(const PacketSpec& spec, uint32_t ports, std::vector<uint8_t>* bytes)
   bytes->insert(bytes->end(), options.begin(), options.end());
 }
 
+// Bytes of a chunk after its header: what must be there, no more.
+size_t ChunkValueBytes(uint8_t type) {
+  switch (type) {
+    case sctp_chunk::kInit:
+    case sctp_chunk::kInitAck:
+      return 16;
+    case sctp_chunk::kData:
+      return 16;
+    case sctp_chunk::kCookieEcho:
+    case sctp_chunk::kShutdown:
+      return 4;
+    default:
+      return 0;
+  }
+}
+
+void PutSctp(const PacketSpec& spec, uint32_t ports, std::vector<uint8_t>* bytes) {
+  Put32(ports, bytes);
+  Put32(spec.sequence, bytes);
+  Put32(0, bytes);
+  for (const ChunkSpec& chunk : spec.chunks) {
+    std::vector<uint8_t> value;
+    if (chunk.type == sctp_chunk::kInit || chunk.type == sctp_chunk::kInitAck) {
+      Put32(spec.acknowledgment, &value);
+    }
+    value.resize(ChunkValueBytes(chunk.type));
+    Put8(chunk.type, bytes);
+    Put8(chunk.flags, bytes);
+    Put16(chunk.length.value_or(static_cast<uint16_t>(4 + value.size())), bytes);
+    bytes->insert(bytes->end(), value.begin(), value.end());
+  }
+}
+
 struct Transport {
   std::vector<uint8_t> bytes;
   // Where its checksum stands; 0 when it has none.
   size_t checksum = 0;
   // The checksum covers the addresses too.
   bool pseudo_header = true;
+  // SCTP's own.
+  bool crc32c = false;
 };
 
 Transport MakeTransport(const PacketSpec& spec, const Endpoints& endpoints) {
@@ -176,6 +226,17 @@ Transport MakeTransport(const PacketSpec& spec, const Endpoints& endpoints) {
     Put16(spec.udp_length.value_or(static_cast<uint16_t>(8 + spec.payload_length)), &made.bytes);
     Put16(0, &made.bytes);
     made.checksum = 6;
+  } else if (spec.protocol == kProtocolUdplite) {
+    Put32(ports, &made.bytes);
+    Put16(spec.udp_length.value_or(0), &made.bytes);
+    Put16(0, &made.bytes);
+    made.checksum = 6;
+  } else if (spec.protocol == kProtocolSctp) {
+    PutSctp(spec, ports, &made.bytes);
+    made.checksum = 8;
+    made.crc32c = true;
+  } else if (spec.protocol == kProtocolGre) {
+    PutGre(spec.gre, &made.bytes);
   } else if (spec.protocol == kProtocolIcmp || spec.protocol == kProtocolIcmpv6) {
     // The other family's.
     Put8(spec.icmp_type, &made.bytes);
@@ -188,8 +249,29 @@ Transport MakeTransport(const PacketSpec& spec, const Endpoints& endpoints) {
   return made;
 }
 
+// CRC32c (RFC 9260 appendix A), a bit at a time.
+uint32_t Crc32c(std::span<const uint8_t> bytes) {
+  uint32_t crc = 0xFFFFFFFF;
+  for (const uint8_t byte : bytes) {
+    crc ^= byte;
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82F63B78u : 0u);
+  }
+  return ~crc;
+}
+
+void SetCrc32c(const PacketSpec& spec, Transport* transport) {
+  if (transport->bytes.size() < transport->checksum + 4) return;
+  uint32_t crc = __builtin_bswap32(Crc32c(transport->bytes));
+  if (spec.bad_checksum) crc ^= 0x12345678;
+  // 0 is not wrong but left to the card.
+  if (spec.bad_checksum && crc == 0) crc = 1;
+  Set16(transport->checksum, crc >> 16, &transport->bytes);
+  Set16(transport->checksum + 2, crc & 0xFFFF, &transport->bytes);
+}
+
 void SetChecksum(const PacketSpec& spec, const Endpoints& endpoints, Transport* transport) {
   if (transport->checksum == 0 || spec.no_checksum) return;
+  if (transport->crc32c) return SetCrc32c(spec, transport);
   uint64_t pseudo_sum = 0;
   if (transport->pseudo_header) {
     std::vector<uint8_t> pseudo;
@@ -198,7 +280,11 @@ void SetChecksum(const PacketSpec& spec, const Endpoints& endpoints, Transport* 
     // The kernel counts what the IP header states, whatever UDP's own says.
     pseudo_sum = Sum(pseudo) + spec.protocol + transport->bytes.size();
   }
-  uint16_t checksum = Checksum(pseudo_sum + Sum(transport->bytes));
+  std::span<const uint8_t> covered = transport->bytes;
+  if (spec.protocol == kProtocolUdplite && spec.udp_length.value_or(0) != 0) {
+    covered = covered.first(std::min<size_t>(covered.size(), *spec.udp_length));
+  }
+  uint16_t checksum = Checksum(pseudo_sum + Sum(covered));
   if (spec.bad_checksum) {
     const uint16_t bad = checksum ^ 0x1234;
     // The bare sum of the pseudo-header is not wrong but left to the card.
@@ -207,7 +293,8 @@ void SetChecksum(const PacketSpec& spec, const Endpoints& endpoints, Transport* 
         bad == static_cast<uint16_t>(~Checksum(pseudo_sum - transport->bytes.size()));
     checksum = left_to_card ? checksum ^ 0x4321 : bad;
   }
-  if (checksum == 0 && spec.protocol == kProtocolUdp) checksum = 0xFFFF;
+  const bool none_is_zero = spec.protocol == kProtocolUdp || spec.protocol == kProtocolUdplite;
+  if (checksum == 0 && none_is_zero) checksum = 0xFFFF;
   Set16(transport->checksum, checksum, &transport->bytes);
 }
 
@@ -239,7 +326,10 @@ uint32_t PortsWordOf(const Endpoints& endpoints, const PacketSpec& spec) {
     const uint16_t id = PortOf(endpoints, Role::kClient, spec.connection);
     return IcmpWord(spec.icmp_type, spec.icmp_code, spec.quote.has_value() ? uint16_t{0} : id);
   }
-  if (spec.protocol != kProtocolTcp && spec.protocol != kProtocolUdp) return 0;
+  if (spec.protocol == kProtocolGre) {
+    return spec.gre.version == 1 ? PortsWord(0, spec.gre.call_id) : 0;
+  }
+  if (!HasPorts(spec.protocol)) return 0;
   return PortsWord(PortOf(endpoints, spec.source, spec.connection),
                    PortOf(endpoints, spec.destination, spec.connection));
 }
@@ -252,6 +342,7 @@ uint32_t PortsWordOf(const Endpoints& endpoints, const QuoteSpec& quote) {
   quoted.connection = quote.connection;
   quoted.icmp_type = quote.icmp_type;
   quoted.icmp_code = quote.icmp_code;
+  quoted.gre = quote.gre;
   return PortsWordOf(endpoints, quoted);
 }
 

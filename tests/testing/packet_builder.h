@@ -34,6 +34,27 @@ struct Endpoints {
 // Well-known ones of documentation: 192.0.2.1:40000 and 198.51.100.1:443.
 Endpoints DefaultEndpoints(Family family);
 
+// One chunk of an SCTP packet.
+struct ChunkSpec {
+  uint8_t type = 0;
+  uint8_t flags = 0;
+  // What its header says of its length, when it is not the truth.
+  std::optional<uint16_t> length;
+
+  friend bool operator==(const ChunkSpec&, const ChunkSpec&) = default;
+};
+
+// What the header of GRE says.
+struct GreSpec {
+  uint8_t version = 0;
+  // Of what is inside. The builder's own: IPv4 in version 0, PPP in version 1.
+  std::optional<uint16_t> protocol;
+  // Version 1 only.
+  uint16_t call_id = 0;
+
+  friend bool operator==(const GreSpec&, const GreSpec&) = default;
+};
+
 // A packet that an ICMP error quotes.
 struct QuoteSpec {
   Role source = Role::kClient;
@@ -41,6 +62,7 @@ struct QuoteSpec {
   uint8_t protocol = kProtocolTcp;
   uint8_t icmp_type = 0;
   uint8_t icmp_code = 0;
+  GreSpec gre = {};
   // Added to the client's port or id.
   uint16_t connection = 0;
   // How much of the quoted transport header is there.
@@ -63,11 +85,16 @@ struct PacketSpec {
   uint16_t payload_length = 0;
 
   uint8_t tcp_flags = 0;
+  // SCTP: the verification tag.
   uint32_t sequence = 0;
+  // SCTP: the initiate tag of INIT and INIT ACK chunks.
   uint32_t acknowledgment = 0;
   uint16_t window = 0;
   // As in the header; padded with END to a multiple of 4. At most 40 bytes.
   std::vector<uint8_t> tcp_options;
+
+  std::vector<ChunkSpec> chunks;
+  GreSpec gre;
 
   uint8_t icmp_type = 0;
   uint8_t icmp_code = 0;
@@ -85,6 +112,7 @@ struct PacketSpec {
   std::optional<uint16_t> transport_bytes;
   // Instead of the true ones.
   std::optional<uint8_t> data_offset;
+  // UDP-Lite: the checksum coverage, 0 unless it stands here.
   std::optional<uint16_t> udp_length;
 
   friend bool operator==(const PacketSpec&, const PacketSpec&) = default;

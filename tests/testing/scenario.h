@@ -13,14 +13,17 @@
 // details; a colon; what is expected.
 //   who      > client to server, < server to client, or two roles of client,
 //            server, router, other: router>client
-//   what     TCP flags (S F R P . U E C, null for none), udp, icmp, icmpv6, or
-//            ip:NUMBER
+//   what     TCP flags (S F R P . U E C, null for none), udp, udplite, sctp, gre,
+//            icmp, icmpv6, or ip:NUMBER
 //   details  seq= ack= win= len= opts=; type= code= quote=; conn= (added to the
 //            client's port or id) ttl= ext= (8-byte units of IP options);
 //            bad_checksum no_checksum transport_bytes= data_offset= udp_length=
+//            (UDP-Lite: the coverage); SCTP: tag= itag= (of INIT) chunks=; GRE:
+//            version= call= carries= (the protocol inside)
+//   chunks   a list with + of NAME or NUMBER, then :FLAGS and /LENGTH
 //   opts     a list of wscale:N sackok ts:N sack:L-R+L-R nop end hex:BYTES
-//   quote    client>server:tcp, then conn=N type=N code=N bytes=N fragment, all
-//            joined by commas
+//   quote    client>server:tcp, then conn=N type=N code=N bytes=N fragment, or
+//            GRE's version= call= carries=, all joined by commas
 //   expected verdict, then state or reason, then keys of observation.h; only
 //            what stands there is compared. More keys: open (connections of the
 //            zone), evicted, gauge_STATE (TCP connections in that state).

@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "tests/testing/chunk_names.h"
 #include "tests/testing/scenario.h"
 
 namespace conntrack {
@@ -35,6 +36,12 @@ std::string ProtocolText(uint8_t protocol) {
       return "icmp";
     case kProtocolIcmpv6:
       return "icmpv6";
+    case kProtocolUdplite:
+      return "udplite";
+    case kProtocolSctp:
+      return "sctp";
+    case kProtocolGre:
+      return "gre";
     default:
       return absl::StrCat("ip:", static_cast<int>(protocol));
   }
@@ -91,9 +98,34 @@ std::string OptionsText(std::span<const uint8_t> bytes) {
   return absl::StrJoin(options, ",");
 }
 
+std::string ChunksText(const std::vector<ChunkSpec>& chunks) {
+  return absl::StrJoin(chunks, "+", [](std::string* text, const ChunkSpec& chunk) {
+    if (chunk.type < kChunkNames.size()) {
+      absl::StrAppend(text, kChunkNames[chunk.type]);
+    } else {
+      absl::StrAppend(text, int{chunk.type});
+    }
+    if (chunk.flags != 0) absl::StrAppend(text, ":", int{chunk.flags});
+    if (chunk.length.has_value()) absl::StrAppend(text, "/", *chunk.length);
+  });
+}
+
+// Each word after `separator`.
+std::string GreText(const GreSpec& gre, char separator) {
+  std::string text;
+  const auto word = [&](const char* key, int value) {
+    absl::StrAppend(&text, absl::string_view(&separator, 1), key, "=", value);
+  };
+  if (gre.version != 0) word("version", gre.version);
+  if (gre.protocol.has_value()) word("carries", *gre.protocol);
+  if (gre.call_id != 0) word("call", gre.call_id);
+  return text;
+}
+
 std::string QuoteText(const QuoteSpec& quote) {
   std::string text = absl::StrCat(NameOf(quote.source), ">", NameOf(quote.destination), ":",
                                   ProtocolText(quote.protocol));
+  absl::StrAppend(&text, GreText(quote.gre, ','));
   if (quote.connection != 0) absl::StrAppend(&text, ",conn=", quote.connection);
   if (quote.icmp_type != 0) absl::StrAppend(&text, ",type=", int{quote.icmp_type});
   if (quote.icmp_code != 0) absl::StrAppend(&text, ",code=", int{quote.icmp_code});
@@ -117,6 +149,12 @@ std::string PacketText(const PacketSpec& spec) {
       WhoText(spec.source, spec.destination), " ",
       spec.protocol == kProtocolTcp ? FlagsText(spec.tcp_flags) : ProtocolText(spec.protocol));
   if (spec.protocol == kProtocolTcp) AppendTcp(spec, &text);
+  if (spec.protocol == kProtocolSctp) {
+    absl::StrAppend(&text, " tag=", spec.sequence);
+    if (spec.acknowledgment != 0) absl::StrAppend(&text, " itag=", spec.acknowledgment);
+    if (!spec.chunks.empty()) absl::StrAppend(&text, " chunks=", ChunksText(spec.chunks));
+  }
+  absl::StrAppend(&text, GreText(spec.gre, ' '));
   if (spec.protocol == kProtocolIcmp || spec.protocol == kProtocolIcmpv6) {
     absl::StrAppend(&text, " type=", int{spec.icmp_type}, " code=", int{spec.icmp_code});
   }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "tests/testing/chunk_names.h"
 #include "tests/testing/scenario.h"
 
 namespace conntrack {
@@ -52,6 +53,9 @@ std::optional<uint8_t> ParseProtocol(absl::string_view text) {
   if (text == "udp") return kProtocolUdp;
   if (text == "icmp") return kProtocolIcmp;
   if (text == "icmpv6") return kProtocolIcmpv6;
+  if (text == "udplite") return kProtocolUdplite;
+  if (text == "sctp") return kProtocolSctp;
+  if (text == "gre") return kProtocolGre;
   uint64_t number = 0;
   if (absl::ConsumePrefix(&text, "ip:") && ParseNumber(text, 255, &number)) {
     return static_cast<uint8_t>(number);
@@ -119,6 +123,39 @@ bool ParseOption(absl::string_view text, std::vector<uint8_t>* options) {
   return false;
 }
 
+// NAME or NUMBER, then :FLAGS and /LENGTH when they are there.
+bool ParseChunk(absl::string_view text, std::vector<ChunkSpec>* chunks) {
+  ChunkSpec chunk;
+  uint64_t number = 0;
+  if (const size_t slash = text.find('/'); slash != absl::string_view::npos) {
+    if (!ParseNumber(text.substr(slash + 1), UINT16_MAX, &number)) return false;
+    chunk.length = static_cast<uint16_t>(number);
+    text = text.substr(0, slash);
+  }
+  if (const size_t colon = text.find(':'); colon != absl::string_view::npos) {
+    if (!ParseNumber(text.substr(colon + 1), UINT8_MAX, &number)) return false;
+    chunk.flags = static_cast<uint8_t>(number);
+    text = text.substr(0, colon);
+  }
+  const auto* const name = std::find(kChunkNames.begin(), kChunkNames.end(), text);
+  number = static_cast<uint64_t>(name - kChunkNames.begin());
+  if (name == kChunkNames.end() && !ParseNumber(text, UINT8_MAX, &number)) return false;
+  chunk.type = static_cast<uint8_t>(number);
+  chunks->push_back(chunk);
+  return true;
+}
+
+bool ParseGre(absl::string_view key, uint64_t value, GreSpec* gre) {
+  if (key == "version" && value <= 7) return gre->version = static_cast<uint8_t>(value), true;
+  if (key == "carries" && value <= UINT16_MAX) {
+    gre->protocol = static_cast<uint16_t>(value);
+    return true;
+  }
+  if (key != "call" || value > UINT16_MAX) return false;
+  gre->call_id = static_cast<uint16_t>(value);
+  return true;
+}
+
 bool ParseQuote(absl::string_view text, PacketSpec* spec) {
   const Words parts = absl::StrSplit(text, ',');
   const std::pair<std::string, std::string> head = absl::StrSplit(parts[0], ':');
@@ -144,7 +181,10 @@ bool ParseQuote(absl::string_view text, PacketSpec* spec) {
     } else if (absl::ConsumePrefix(&part, "bytes=") && ParseNumber(part, 40, &number)) {
       quote.transport_bytes = static_cast<uint8_t>(number);
     } else {
-      return false;
+      const std::pair<std::string, std::string> gre =
+          absl::StrSplit(parts[i], absl::MaxSplits('=', 1));
+      if (!ParseNumber(gre.second, UINT16_MAX, &number)) return false;
+      if (!ParseGre(gre.first, number, &quote.gre)) return false;
     }
   }
   spec->quote = quote;
@@ -163,10 +203,19 @@ bool ParseDetail(absl::string_view word, PacketSpec* spec) {
     }
     return spec->tcp_options.size() <= 40;
   }
+  if (key == "chunks") {
+    for (const absl::string_view chunk : absl::StrSplit(value, '+')) {
+      if (!ParseChunk(chunk, &spec->chunks)) return false;
+    }
+    return true;
+  }
   uint64_t number = 0;
   if (!ParseNumber(value, UINT32_MAX, &number)) return false;
-  if (key == "seq") return spec->sequence = static_cast<uint32_t>(number), true;
-  if (key == "ack") return spec->acknowledgment = static_cast<uint32_t>(number), true;
+  if (key == "seq" || key == "tag") return spec->sequence = static_cast<uint32_t>(number), true;
+  if (key == "ack" || key == "itag") {
+    return spec->acknowledgment = static_cast<uint32_t>(number), true;
+  }
+  if (ParseGre(key, number, &spec->gre)) return true;
   if (number > UINT16_MAX) return false;
   const auto small = static_cast<uint16_t>(number);
   if (key == "win") return spec->window = small, true;

@@ -1,12 +1,16 @@
 #include "tests/testing/tracker_packet.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "server/tracker/tuple.h"
+
 namespace conntrack {
 namespace {
 
+constexpr uint16_t kPpp = 0x880B;
 constexpr uint8_t kOptionEnd = 0;
 constexpr uint8_t kOptionNop = 1;
 constexpr uint8_t kOptionWindowScale = 3;
@@ -90,11 +94,47 @@ void ReadUdp(const PacketSpec& spec, size_t available, Packet* packet) {
   if (length < 8 || length > available) Reject(InvalidReason::kUdpLength, packet);
 }
 
+void ReadUdplite(const PacketSpec& spec, size_t available, Packet* packet) {
+  if (available < 8) return Reject(InvalidReason::kTransportTruncated, packet);
+  const size_t coverage = spec.udp_length.value_or(0);
+  if (coverage != 0 && (coverage < 8 || coverage > available)) {
+    Reject(InvalidReason::kUdpliteCoverage, packet);
+  }
+}
+
+void ReadSctp(const PacketSpec& spec, std::span<const uint8_t> bytes,
+              std::vector<SctpChunk>* chunks, Packet* packet) {
+  if (bytes.size() < 12) return Reject(InvalidReason::kTransportTruncated, packet);
+  packet->sequence = spec.sequence;
+  bytes = bytes.subspan(12);
+  while (bytes.size() >= 4) {
+    const size_t length = size_t{bytes[2]} << 8 | bytes[3];
+    if (length == 0) return Reject(InvalidReason::kSctpChunks, packet);
+    const bool init = bytes[0] == sctp_chunk::kInit || bytes[0] == sctp_chunk::kInitAck;
+    if (init && bytes.size() < 20) return Reject(InvalidReason::kSctpChunks, packet);
+    if (init) packet->acknowledgment = spec.acknowledgment;
+    chunks->push_back({bytes[0], bytes[1]});
+    bytes = bytes.subspan(std::min(bytes.size(), (length + 3) / 4 * 4));
+  }
+  if (chunks->empty()) return Reject(InvalidReason::kSctpChunks, packet);
+  packet->sctp_chunks = chunks->data();
+  packet->sctp_chunk_count = static_cast<uint16_t>(chunks->size());
+}
+
+// A header too short for a call id is taken for one of version 0.
+void ReadGre(const PacketSpec& spec, size_t available, Packet* packet) {
+  if (spec.gre.version != 1) return;
+  if (available < 8) {
+    packet->ports = 0;
+  } else if (spec.gre.protocol.value_or(kPpp) != kPpp) {
+    Reject(InvalidReason::kGreVersion, packet);
+  }
+}
+
 void ReadQuote(const PacketSpec& spec, const Endpoints& endpoints, Quote* quote, Packet* packet) {
   const QuoteSpec& quoted = *spec.quote;
   const bool icmp = IsIcmpOf(endpoints.family, quoted.protocol);
-  const bool ports = quoted.protocol == kProtocolTcp || quoted.protocol == kProtocolUdp;
-  const size_t needed = icmp ? 8 : ports ? 4 : 0;
+  const size_t needed = icmp ? 8 : HasPorts(quoted.protocol) ? 4 : 0;
   if (quoted.fragment || quoted.transport_bytes < needed) {
     return Reject(InvalidReason::kIcmpErrorQuote, packet);
   }
@@ -102,13 +142,20 @@ void ReadQuote(const PacketSpec& spec, const Endpoints& endpoints, Quote* quote,
   quote->destination = endpoints.address[static_cast<size_t>(quoted.destination)];
   quote->protocol = quoted.protocol;
   quote->ports = PortsWordOf(endpoints, quoted);
+  if (quoted.protocol == kProtocolGre && quoted.gre.version == 1) {
+    if (quoted.transport_bytes < 8) {
+      quote->ports = 0;
+    } else if (quoted.gre.protocol.value_or(kPpp) != kPpp) {
+      return Reject(InvalidReason::kIcmpErrorQuote, packet);
+    }
+  }
   packet->quote = quote;
 }
 
 }  // namespace
 
 Packet TrackerPacketOf(const PacketSpec& spec, const Endpoints& endpoints, Time time,
-                       Quote* quote) {
+                       PacketParts* parts) {
   Packet packet;
   packet.time = time;
   packet.family = endpoints.family;
@@ -116,7 +163,8 @@ Packet TrackerPacketOf(const PacketSpec& spec, const Endpoints& endpoints, Time 
   packet.destination = endpoints.address[static_cast<size_t>(spec.destination)];
   packet.protocol = spec.protocol;
   packet.ports = PortsWordOf(endpoints, spec);
-  packet.total_length = static_cast<uint32_t>(BuildPacket(spec, endpoints, 0).size());
+  const std::vector<uint8_t> bytes = BuildPacket(spec, endpoints, 0);
+  packet.total_length = static_cast<uint32_t>(bytes.size());
   if (spec.hop_limit == 255) packet.flags |= packet_flag::kHopLimit255;
   if (spec.bad_checksum && !spec.no_checksum) packet.flags |= packet_flag::kChecksumBad;
   const size_t network_header =
@@ -126,11 +174,17 @@ Packet TrackerPacketOf(const PacketSpec& spec, const Endpoints& endpoints, Time 
     ReadTcp(spec, available, &packet);
   } else if (spec.protocol == kProtocolUdp) {
     ReadUdp(spec, available, &packet);
+  } else if (spec.protocol == kProtocolUdplite) {
+    ReadUdplite(spec, available, &packet);
+  } else if (spec.protocol == kProtocolSctp) {
+    ReadSctp(spec, std::span(bytes).subspan(network_header), &parts->chunks, &packet);
+  } else if (spec.protocol == kProtocolGre) {
+    ReadGre(spec, available, &packet);
   } else if (IsIcmpOf(endpoints.family, spec.protocol)) {
     if (available < 8) {
       Reject(InvalidReason::kTransportTruncated, &packet);
     } else if (spec.quote.has_value()) {
-      ReadQuote(spec, endpoints, quote, &packet);
+      ReadQuote(spec, endpoints, &parts->quote, &packet);
     }
   }
   return packet;

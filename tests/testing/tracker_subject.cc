@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "server/tracker/check.h"
-#include "tests/testing/tracker_packet.h"
 
 namespace conntrack {
 namespace {
@@ -31,20 +30,29 @@ SeenWindows WindowsOf(const TcpConnection& tcp) {
   return windows;
 }
 
+// The protocol's part, without what a DESTROY leaves out.
+void SeeState(const ConnectionRef& ref, SeenConnection* seen) {
+  if (const TcpConnection* tcp = ref.tcp()) seen->state = NameOf(tcp->state);
+  if (const SctpConnection* sctp = ref.sctp()) seen->state = NameOf(sctp->state);
+}
+
+void SeeProtocol(const ConnectionRef& ref, SeenConnection* seen) {
+  SeeState(ref, seen);
+  if (const TcpConnection* tcp = ref.tcp()) seen->windows = WindowsOf(*tcp);
+  if (const SctpConnection* sctp = ref.sctp()) seen->tags = sctp->tag;
+}
+
 // As the kernel's messages: all have the timeout; NEW and UPDATE the protocol's
 // part when it changed, DESTROY the last state and the counters.
 SeenEvent SeenOf(const Event& event) {
   SeenEvent seen{event.type, SeenOf(event.connection)};
-  const TcpConnection* tcp = event.connection.ref().tcp();
+  const ConnectionRef ref = event.connection.ref();
   seen.connection.timeout = SecondsLeft(event.connection.record.deadline, event.now);
   if (event.type == EventType::kDestroy) {
-    if (tcp != nullptr) seen.connection.state = tcp->state;
+    SeeState(ref, &seen.connection);
     seen.connection.counters = event.connection.record.counters;
-    return seen;
-  }
-  if (tcp != nullptr && (event.type == EventType::kNew || (event.changes & change::kState) != 0)) {
-    seen.connection.state = tcp->state;
-    seen.connection.windows = WindowsOf(*tcp);
+  } else if (event.type == EventType::kNew || (event.changes & change::kState) != 0) {
+    SeeProtocol(ref, &seen.connection);
   }
   return seen;
 }
@@ -62,8 +70,8 @@ TrackerSubject::TrackerSubject(const ZoneSettings& settings, PacketSource source
 }
 
 Observation TrackerSubject::Send(const PacketSpec& spec, const Endpoints& endpoints, Time now) {
-  Quote quote;
-  const std::optional<Packet> packet = source_(spec, endpoints, now, &quote);
+  PacketParts parts;
+  const std::optional<Packet> packet = source_(spec, endpoints, now, &parts);
   Observation observation;
   if (packet.has_value()) {
     observation.verdict.emplace();
@@ -93,10 +101,7 @@ void TrackerSubject::FindConnection(const SeenTuple& tuple, Family family, Time 
   SeenConnection seen = SeenOf(*found);
   seen.timeout = SecondsLeft(found->record.deadline, now);
   seen.counters = found->record.counters;
-  if (const TcpConnection* tcp = found->ref().tcp()) {
-    seen.state = tcp->state;
-    seen.windows = WindowsOf(*tcp);
-  }
+  SeeProtocol(found->ref(), &seen);
   observation->connection = seen;
 }
 

@@ -14,13 +14,15 @@
 #include "server/tracker/tracker.h"
 #include "tests/testing/observation.h"
 #include "tests/testing/packet_builder.h"
+#include "tests/testing/tracker_packet.h"
 
 namespace conntrack {
 
 // Makes of a description what the tracker is told. Nullopt when it would not be
-// told of such a packet at all. A quote may be written to the last argument.
+// told of such a packet at all. What it points to may be written to the last
+// argument.
 using PacketSource =
-    std::function<std::optional<Packet>(const PacketSpec&, const Endpoints&, Time, Quote*)>;
+    std::function<std::optional<Packet>(const PacketSpec&, const Endpoints&, Time, PacketParts*)>;
 
 class TrackerSubject {
  public:

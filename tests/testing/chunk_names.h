@@ -1,0 +1,15 @@
+// The names of SCTP chunk types in scenarios.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace conntrack {
+
+// By type; empty where none is assigned (RFC 9260 3.2).
+inline constexpr std::array<const char*, 15> kChunkNames = {
+    "data",          "init",       "init_ack", "sack",         "heartbeat",
+    "heartbeat_ack", "abort",      "shutdown", "shutdown_ack", "error",
+    "cookie_echo",   "cookie_ack", "ecne",     "cwr",          "shutdown_complete"};
+
+}  // namespace conntrack
