@@ -118,9 +118,7 @@ uint8_t CheckIcmp(const Packet& packet, Bytes captured, uint32_t length, Checksu
 
 Discard ParseIcmp(Bytes captured, uint32_t length, Checksums checksums, Packet& packet) {
   if (length < kIcmpHeaderBytes) {
-    packet.malformed = Malformed::kTransportTruncated;
-    packet.flags |= kMalformed;
-    return Discard::kNone;
+    return MarkMalformed(Malformed::kTransportTruncated, packet);
   }
   if (captured.size() < kIcmpHeaderBytes) return Discard::kCaptureTruncated;
   packet.ports = IcmpPorts(packet.protocol == kIcmpv6, captured);
@@ -132,9 +130,7 @@ Discard ParseIcmp(Bytes captured, uint32_t length, Checksums checksums, Packet& 
       packet.has_quote = true;
       break;
     case QuoteEnd::kMalformed:
-      packet.malformed = Malformed::kIcmpErrorQuote;
-      packet.flags |= kMalformed;
-      break;
+      return MarkMalformed(Malformed::kIcmpErrorQuote, packet);
     case QuoteEnd::kCaptureTruncated:
       return Discard::kCaptureTruncated;
     case QuoteEnd::kNone:

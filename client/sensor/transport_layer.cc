@@ -2,6 +2,7 @@
 
 #include "client/sensor/checksum.h"
 #include "client/sensor/icmp.h"
+#include "client/sensor/sctp.h"
 #include "client/sensor/tcp_options.h"
 
 namespace conntrack::sensor {
@@ -9,14 +10,6 @@ namespace {
 
 constexpr uint32_t kTcpHeaderBytes = 20;
 constexpr uint32_t kUdpHeaderBytes = 8;
-constexpr uint32_t kSctpHeaderBytes = 12;
-constexpr uint32_t kPortBytes = 4;
-
-Discard MarkMalformed(Malformed reason, Packet& packet) {
-  packet.malformed = reason;
-  packet.flags |= kMalformed;
-  return Discard::kNone;
-}
 
 // The checksum of the whole segment, when the capture has the whole segment.
 uint8_t CheckWhole(const Packet& packet, Bytes captured, uint32_t length, Checksums checksums,
@@ -91,14 +84,6 @@ Discard ParseGre(Bytes captured, uint32_t length, Packet& packet) {
   return Discard::kNone;
 }
 
-Discard ParseSctp(Bytes captured, uint32_t length, Packet& packet) {
-  if (length < kSctpHeaderBytes) return MarkMalformed(Malformed::kTransportTruncated, packet);
-  if (captured.size() < kPortBytes) return Discard::kCaptureTruncated;
-  packet.ports = Load32(captured, 0);
-  packet.flags |= kChecksumUnknown;
-  return Discard::kNone;
-}
-
 }  // namespace
 
 Discard ParseTransportLayer(Bytes captured, uint32_t length, Checksums checksums, Packet& packet) {
@@ -115,7 +100,7 @@ Discard ParseTransportLayer(Bytes captured, uint32_t length, Checksums checksums
     case kGre:
       return ParseGre(captured, length, packet);
     case kSctp:
-      return ParseSctp(captured, length, packet);
+      return ParseSctp(captured, length, checksums, packet);
     default:
       return Discard::kNone;
   }

@@ -198,13 +198,6 @@ TEST(GreTest, VersionOneMustCarryPpp) {
   EXPECT_EQ(DecodeProtocol(47, Buffer{0x00, 0x00, 0x08, 0x00}).flags, 0);
 }
 
-TEST(SctpTest, PortsAreReadFromAWholeHeader) {
-  const Packet packet = DecodeProtocol(132, Be16(5'000) + Be16(6'000) + Buffer(8, 0));
-  EXPECT_EQ(packet.ports, 5'000u << 16 | 6'000u);
-  EXPECT_EQ(packet.flags, kChecksumUnknown);
-  EXPECT_EQ(DecodeProtocol(132, Buffer(11, 0)).malformed, Malformed::kTransportTruncated);
-}
-
 TEST(OtherProtocolTest, HasNoPorts) {
   for (const uint8_t protocol : {2, 33, 41, 50, 51, 89, 112}) {
     const Packet packet = DecodeProtocol(protocol, Buffer(16, 0xab));
