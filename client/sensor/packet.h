@@ -134,6 +134,14 @@ struct Packet {
   uint16_t sctp_chunk_count;
 };
 
+// How reading a header inside a packet ended.
+enum class ReadEnd : uint8_t {
+  kRead,
+  kNothing,           // There is none.
+  kMalformed,         // It breaks a rule.
+  kCaptureTruncated,  // The capture ends first.
+};
+
 // Gives the packet its reason. Returns kNone: a malformed packet is a packet.
 inline Discard MarkMalformed(Malformed reason, Packet& packet) {
   packet.malformed = reason;
