@@ -235,7 +235,7 @@ std::vector<Setting> LimitSettings() {
       number("watchers_max", CONNTRACK_FIELD(watchers_max), 1, 65'535, "Most watchers at one time"),
       number("connection_calls_max", CONNTRACK_FIELD(connection_calls_max), 1, 65'535,
              "Most calls at one time on one client connection"),
-      Bytes<Setting, ServerConfig>("message_bytes_max", CONNTRACK_FIELD(message_bytes_max), 65'536,
+      Bytes<Setting, ServerConfig>("message_bytes_max", CONNTRACK_FIELD(message_bytes_max), 262'144,
                                    kGiB, "Largest message taken from a client"),
       number("batch_packets_max", CONNTRACK_FIELD(batch_packets_max), 1, 65'536,
              "Most packets in one batch"),

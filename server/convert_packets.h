@@ -5,19 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "conntrack/v1/packet_batch.pb.h"
+#include "server/convert_columns.h"
+#include "server/convert_sparse.h"
 #include "server/tracker/packet.h"
 
 namespace conntrack {
-
-// Why a batch is rejected; `detail` names the column, the index and the value.
-struct BatchError {
-  v1::BatchRejection reason = v1::BATCH_REJECTION_UNSPECIFIED;
-  std::string detail;
-};
 
 // Reads batches one after the other, in memory that it keeps.
 //
@@ -40,24 +35,13 @@ class PacketReader {
   }
 
  private:
-  // Long lengths of one packet.
-  struct LongLengths {
-    uint32_t total;
-    uint32_t network_header;
-  };
-
   std::optional<BatchError> CheckShape(const v1::PacketBatch& batch, uint32_t packets_max) const;
-  std::optional<BatchError> CheckSparse(const v1::PacketBatch& batch);
   std::optional<BatchError> ReadFixed(const v1::PacketBatch& batch);
+  std::optional<BatchError> ReadFlags(uint32_t shape, size_t i, Packet* packet) const;
   std::optional<BatchError> ReadLengths(const v1::PacketBatch& batch, size_t i, Packet* packet);
-  std::optional<BatchError> ReadMalformed(const v1::PacketBatch& batch);
-  std::optional<BatchError> ReadOptions(const v1::PacketBatch& batch);
-  std::optional<BatchError> ReadQuotes(const v1::PacketBatch& batch);
 
   std::vector<Packet> packets_;
-  std::vector<Quote> quotes_;
-  // By packet: which sparse columns have a row for it (kLong, kMalformed, ...).
-  std::vector<uint8_t> sparse_;
+  SparseColumns sparse_;
   // The next row of `long_lengths` while the fixed columns are read.
   int next_long_ = 0;
 };

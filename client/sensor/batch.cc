@@ -18,6 +18,7 @@ static_assert(static_cast<int>(Malformed::kTcpHeaderLength) ==
               v1::INVALID_REASON_TCP_HEADER_LENGTH);
 static_assert(static_cast<int>(Malformed::kUdpLength) == v1::INVALID_REASON_UDP_LENGTH);
 static_assert(static_cast<int>(Malformed::kIcmpErrorQuote) == v1::INVALID_REASON_ICMP_ERROR_QUOTE);
+static_assert(static_cast<int>(Malformed::kSctpChunks) == v1::INVALID_REASON_SCTP_CHUNKS);
 static_assert(static_cast<int>(Malformed::kGreVersion) == v1::INVALID_REASON_GRE_VERSION);
 static_assert(static_cast<int>(Malformed::kUdpliteCoverage) == v1::INVALID_REASON_UDPLITE_COVERAGE);
 
@@ -110,6 +111,7 @@ void BatchBuilder::Append(const Packet& packet) {
   if (packet.malformed != Malformed::kNone) flags |= AppendMalformed(packet);
   if (packet.tcp_options != 0) flags |= AppendTcpOptions(packet);
   if (packet.has_quote) flags |= AppendQuote(packet);
+  if (packet.sctp_chunk_count != 0) flags |= AppendSctpChunks(packet);
   columns_.kind[i] = packet.protocol | uint32_t{packet.tcp_flags} << 8 | lengths.total << 16;
   columns_.shape[i] = packet.window | lengths.header << 16 |
                       uint32_t{packet.tcp_header_words} << 20 | uint32_t{flags} << 24;
@@ -150,6 +152,17 @@ uint8_t BatchBuilder::AppendQuote(const Packet& packet) {
   return kSparseRow;
 }
 
+uint8_t BatchBuilder::AppendSctpChunks(const Packet& packet) {
+  v1::SctpChunkColumns& rows = *batch_.mutable_sctp_chunks();
+  SctpChunks chunks(packet.sctp_chunks);
+  for (uint16_t i = 0; i < packet.sctp_chunk_count && chunks.Next(); ++i) {
+    rows.add_index(size_);
+    rows.add_chunk(chunks.type() | uint32_t{chunks.flags()} << 8);
+  }
+  chunks_ += packet.sctp_chunk_count;
+  return kSparseRow;
+}
+
 v1::PacketBatch BatchBuilder::Take() {
   const int size = static_cast<int>(size_);
   batch_.set_base_time_unix_ns(min_time_);
@@ -169,6 +182,7 @@ v1::PacketBatch BatchBuilder::Take() {
   batch_.mutable_shape()->Truncate(size);
   const bool mostly_empty = size_ < packets_max_ / 2;
   size_ = 0;
+  chunks_ = 0;
   v1::PacketBatch taken;
   if (mostly_empty) {
     // A copy is cut to size, and the arrays serve the next batch: small batches

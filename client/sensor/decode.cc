@@ -40,10 +40,8 @@ Discard DecodeReassembled(Bytes captured, uint32_t length, Checksums checksums, 
     packet.protocol = chain.protocol;
     if (chain.end == Ipv6Chain::End::kCaptureTruncated) return Discard::kCaptureTruncated;
     if (chain.end != Ipv6Chain::End::kUpperLayer) {
-      packet.malformed = chain.end == Ipv6Chain::End::kLaterFragment ? Malformed::kFragment
-                                                                     : Malformed::kNetworkHeader;
-      packet.flags |= kMalformed;
-      return Discard::kNone;
+      const bool later = chain.end == Ipv6Chain::End::kLaterFragment;
+      return MarkMalformed(later ? Malformed::kFragment : Malformed::kNetworkHeader, packet);
     }
     packet.network_header_length += chain.length;
     captured = SkipBytes(captured, chain.length);

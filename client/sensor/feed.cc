@@ -14,8 +14,8 @@ constexpr std::chrono::seconds kHeartbeatInterval{1};
 // claims to be later than packets that are still on their way.
 constexpr uint64_t kCaptureDelayNs = 1'000'000'000;
 
-// Most bytes of a packet in a batch: its fixed row and one of each sparse kind.
-constexpr uint32_t kPacketBytesMax = 160;
+// What a message may hold besides the rows of packets.
+constexpr uint32_t kChunksBytesMax = BatchBuilder::kChunksMax * BatchBuilder::kChunkBytes;
 
 // Frames between two looks at the clock when the input never pauses.
 constexpr uint64_t kFramesPerTurn = 256;
@@ -138,7 +138,9 @@ void Feed::AdoptLimits() {
   connects_ = connects;
   const v1::Welcome welcome = session_->welcome();
   uint32_t packets_max = std::min(options_.batch_packets_max, welcome.batch_packets_max());
-  packets_max = std::min(packets_max, welcome.message_bytes_max() / kPacketBytesMax);
+  const uint32_t bytes_max = welcome.message_bytes_max();
+  const uint32_t packet_bytes_max = bytes_max - std::min(bytes_max, kChunksBytesMax);
+  packets_max = std::min(packets_max, packet_bytes_max / BatchBuilder::kPacketBytesMax);
   pipeline_.SetBatchPacketsMax(std::max(packets_max, 1u));
 }
 

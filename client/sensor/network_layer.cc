@@ -10,11 +10,6 @@ constexpr uint32_t kIpv6HeaderBytes = 40;
 
 NetworkPayload Discarded(Discard reason) { return {reason, false, {}, 0, {}}; }
 
-void MarkMalformed(Malformed reason, Packet& packet) {
-  packet.malformed = reason;
-  packet.flags |= kMalformed;
-}
-
 // A packet of which nothing but the IP header can be used.
 NetworkPayload MalformedHeader(Packet& packet) {
   MarkMalformed(Malformed::kNetworkHeader, packet);

@@ -2,12 +2,15 @@
 // proto/conntrack/v1/packet_batch.proto before it is cut into columns, and the
 // reasons for which a frame has no such row.
 //
-// Plain data, copied freely.
+// Plain data. A copy may be kept, but what Packet::sctp_chunks shows lives only
+// as long as the bytes that were decoded.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+
+#include "client/sensor/bytes.h"
 
 namespace conntrack::sensor {
 
@@ -48,6 +51,7 @@ enum class Malformed : uint8_t {
   kTcpHeaderLength = 5,
   kUdpLength = 13,
   kIcmpErrorQuote = 16,
+  kSctpChunks = 20,
   kGreVersion = 24,
   kUdpliteCoverage = 25,
 };
@@ -117,13 +121,32 @@ struct Packet {
   uint32_t total_length;           // From the IP header on, in bytes.
   uint32_t network_header_length;  // IPv6: with all extension headers.
   uint32_t ports;                  // As PacketBatch.ports.
-  uint32_t sequence;
-  uint32_t acknowledgment;
-  uint32_t tcp_options;  // TcpOptionFlag and the scale; 0: no row.
+  uint32_t sequence;               // SCTP: the verification tag.
+  uint32_t acknowledgment;         // SCTP: the initiate tag of an INIT or INIT ACK.
+  uint32_t tcp_options;            // TcpOptionFlag and the scale; 0: no row.
   uint32_t sack_edge;
   Address source;
   Address destination;
   Quote quote;
+  // Of an SCTP packet that is not malformed, else none: the captured bytes from
+  // the first chunk on, and how many chunks SctpChunks finds there. Not owned.
+  Bytes sctp_chunks;
+  uint16_t sctp_chunk_count;
 };
+
+// How reading a header inside a packet ended.
+enum class ReadEnd : uint8_t {
+  kRead,
+  kNothing,           // There is none.
+  kMalformed,         // It breaks a rule.
+  kCaptureTruncated,  // The capture ends first.
+};
+
+// Gives the packet its reason. Returns kNone: a malformed packet is a packet.
+inline Discard MarkMalformed(Malformed reason, Packet& packet) {
+  packet.malformed = reason;
+  packet.flags |= kMalformed;
+  return Discard::kNone;
+}
 
 }  // namespace conntrack::sensor

@@ -1,7 +1,9 @@
 #include "client/sensor/transport_layer.h"
 
 #include "client/sensor/checksum.h"
+#include "client/sensor/gre.h"
 #include "client/sensor/icmp.h"
+#include "client/sensor/sctp.h"
 #include "client/sensor/tcp_options.h"
 
 namespace conntrack::sensor {
@@ -9,14 +11,6 @@ namespace {
 
 constexpr uint32_t kTcpHeaderBytes = 20;
 constexpr uint32_t kUdpHeaderBytes = 8;
-constexpr uint32_t kSctpHeaderBytes = 12;
-constexpr uint32_t kPortBytes = 4;
-
-Discard MarkMalformed(Malformed reason, Packet& packet) {
-  packet.malformed = reason;
-  packet.flags |= kMalformed;
-  return Discard::kNone;
-}
 
 // The checksum of the whole segment, when the capture has the whole segment.
 uint8_t CheckWhole(const Packet& packet, Bytes captured, uint32_t length, Checksums checksums,
@@ -59,6 +53,17 @@ Discard ParseUdp(Bytes captured, uint32_t length, Checksums checksums, Packet& p
   return Discard::kNone;
 }
 
+// The checksum of the first `covered` bytes. The pseudo-header names the length
+// of the packet, not of what is covered (RFC 3828 3.1).
+//
+// Linux 6.18 sums the pseudo-header with the number of UDP, and so calls every
+// right packet INVALID where it verifies sums. Here the RFC decides.
+uint8_t CheckUdplite(const Packet& packet, Bytes captured, uint32_t length, uint32_t covered) {
+  if (captured.size() < covered) return kChecksumUnknown;
+  const uint64_t pseudo = PseudoHeaderSum(packet, packet.protocol, length);
+  return ChecksumHolds(pseudo + SumWords(captured.first(covered))) ? 0 : kChecksumBad;
+}
+
 Discard ParseUdplite(Bytes captured, uint32_t length, Checksums checksums, Packet& packet) {
   if (length < kUdpHeaderBytes) return MarkMalformed(Malformed::kTransportTruncated, packet);
   if (captured.size() < kUdpHeaderBytes) return Discard::kCaptureTruncated;
@@ -67,35 +72,21 @@ Discard ParseUdplite(Bytes captured, uint32_t length, Checksums checksums, Packe
   if (coverage != 0 && (coverage < kUdpHeaderBytes || coverage > length)) {
     return MarkMalformed(Malformed::kUdpliteCoverage, packet);
   }
-  const uint32_t covered = coverage == 0 ? length : coverage;
-  if (checksums == Checksums::kIgnore || captured.size() < covered) {
+  if (checksums == Checksums::kIgnore) {
     packet.flags |= kChecksumUnknown;
     return Discard::kNone;
   }
-  // RFC 3828 3.1: the pseudo-header names the length of the packet, not of what
-  // the checksum covers; 0 is not a checksum.
-  const uint64_t sum =
-      PseudoHeaderSum(packet, packet.protocol, length) + SumWords(captured.first(covered));
-  if (Load16(captured, 6) == 0 || !ChecksumHolds(sum)) packet.flags |= kChecksumBad;
+  // RFC 3828 3.1: there must be a checksum, and 0 is none. Netfilter refuses the
+  // packet for it even where it verifies no sum.
+  if (Load16(captured, 6) == 0) return MarkMalformed(Malformed::kUdpliteCoverage, packet);
+  packet.flags |= CheckUdplite(packet, captured, length, coverage == 0 ? length : coverage);
   return Discard::kNone;
 }
 
-// Version 0 has no ports. Version 1 is PPTP's: it must carry PPP (RFC 2637 4.1).
 Discard ParseGre(Bytes captured, uint32_t length, Packet& packet) {
-  constexpr uint16_t kPpp = 0x880b;
-  if (length < 4) return Discard::kNone;
-  if (captured.size() < 4) return Discard::kCaptureTruncated;
-  if ((captured[1] & 0x07) == 1 && Load16(captured, 2) != kPpp) {
-    return MarkMalformed(Malformed::kGreVersion, packet);
-  }
-  return Discard::kNone;
-}
-
-Discard ParseSctp(Bytes captured, uint32_t length, Packet& packet) {
-  if (length < kSctpHeaderBytes) return MarkMalformed(Malformed::kTransportTruncated, packet);
-  if (captured.size() < kPortBytes) return Discard::kCaptureTruncated;
-  packet.ports = Load32(captured, 0);
-  packet.flags |= kChecksumUnknown;
+  const ReadEnd end = ReadGre(captured, length, packet.ports);
+  if (end == ReadEnd::kCaptureTruncated) return Discard::kCaptureTruncated;
+  if (end == ReadEnd::kMalformed) return MarkMalformed(Malformed::kGreVersion, packet);
   return Discard::kNone;
 }
 
@@ -115,7 +106,7 @@ Discard ParseTransportLayer(Bytes captured, uint32_t length, Checksums checksums
     case kGre:
       return ParseGre(captured, length, packet);
     case kSctp:
-      return ParseSctp(captured, length, packet);
+      return ParseSctp(captured, length, checksums, packet);
     default:
       return Discard::kNone;
   }

@@ -1,6 +1,6 @@
 // Reads the header above IP, of a whole or reassembled packet, as far as
 // connection tracking needs it: TCP with its options, UDP, UDP-Lite, ICMP and
-// ICMPv6 with the packet an error quotes, GRE's version, SCTP's ports.
+// ICMPv6 with the packet an error quotes, GRE, SCTP with its chunks.
 //
 // Pure functions over bytes from strangers; they read nothing beyond the
 // capture. Cost: the header, and one pass over the payload for the checksum

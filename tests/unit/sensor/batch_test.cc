@@ -1,13 +1,19 @@
 #include "client/sensor/batch.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <utility>
 
 #include "tests/unit/sensor/frames.h"
 
 namespace conntrack::sensor {
 namespace {
 
+using testing::Buffer;
+using ::testing::ElementsAre;
 using testing::MakeAddress;
+using testing::operator+;
 
 constexpr uint64_t kStartNs = 1'700'000'000'000'000'000;
 
@@ -126,6 +132,51 @@ TEST(BatchTest, SparseRowsNameTheirPackets) {
   EXPECT_EQ(batch.icmp_errors().destination(0), 0x0a000002u);
   EXPECT_EQ(batch.icmp_errors().ports(0), 0x00500051u);
   EXPECT_EQ(batch.icmp_errors().protocol(0), 17u);
+}
+
+// An SCTP packet of `count` chunks with the types 0, 1, 2, ... and flags 255, 254, ...
+Packet MakeSctpPacket(uint16_t count, Buffer* bytes) {
+  bytes->clear();
+  for (uint32_t i = 0; i < count; ++i) {
+    *bytes = std::move(*bytes) + Buffer{static_cast<uint8_t>(i), static_cast<uint8_t>(~i), 0, 4};
+  }
+  Packet packet = MakePacket();
+  packet.protocol = 132;
+  packet.tcp_header_words = 0;
+  packet.sctp_chunks = *bytes;
+  packet.sctp_chunk_count = count;
+  return packet;
+}
+
+TEST(BatchTest, EveryChunkOfAnSctpPacketHasARow) {
+  Buffer one;
+  Buffer three;
+  BatchBuilder builder(16);
+  builder.Append(MakeSctpPacket(3, &three));
+  builder.Append(MakePacket());
+  builder.Append(MakeSctpPacket(1, &one));
+  const v1::PacketBatch batch = builder.Take();
+  EXPECT_THAT(batch.sctp_chunks().index(), ElementsAre(0, 0, 0, 2));
+  EXPECT_THAT(batch.sctp_chunks().chunk(), ElementsAre(0xff00, 0xfe01, 0xfd02, 0xff00));
+  EXPECT_EQ(batch.shape(0) >> 24, unsigned{kSparseRow});
+  EXPECT_EQ(batch.shape(1) >> 24, 0u);
+  EXPECT_EQ(batch.shape(2) >> 24, unsigned{kSparseRow});
+}
+
+TEST(BatchTest, ChunksOfABatchAreBounded) {
+  Buffer half;
+  Buffer one;
+  BatchBuilder builder(16);
+  for (int round = 0; round < 2; ++round) {  // Taking makes room again.
+    builder.Append(MakeSctpPacket(BatchBuilder::kChunksMax / 2, &half));
+    builder.Append(MakeSctpPacket(BatchBuilder::kChunksMax / 2, &half));
+    EXPECT_FALSE(builder.Fits(MakeSctpPacket(1, &one)));
+    EXPECT_TRUE(builder.Fits(MakePacket()));
+    const v1::PacketBatch batch = builder.Take();
+    EXPECT_EQ(batch.sctp_chunks().index_size(), int{BatchBuilder::kChunksMax});
+    EXPECT_LE(batch.ByteSizeLong(), 2 * BatchBuilder::kPacketBytesMax +
+                                        BatchBuilder::kChunksMax * BatchBuilder::kChunkBytes);
+  }
 }
 
 TEST(BatchTest, BaseIsTheEarliestTime) {

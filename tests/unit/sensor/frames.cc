@@ -128,6 +128,33 @@ Buffer Icmpv6Message(const Ip& ip, uint8_t type, uint8_t code, const Buffer& res
   return message;
 }
 
+uint32_t NaiveCrc32c(const Buffer& bytes) {
+  uint32_t crc = 0xffffffff;
+  for (const uint8_t byte : bytes) {
+    crc ^= byte;
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (0x82f63b78 & (0 - (crc & 1)));
+  }
+  return ~crc;
+}
+
+Buffer SctpChunk(uint8_t type, uint8_t flags, const Buffer& value, std::optional<uint16_t> length) {
+  const Buffer padding((4 - value.size() % 4) % 4, 0);
+  return Buffer{type, flags} + Be16(length.value_or(static_cast<uint16_t>(4 + value.size()))) +
+         value + padding;
+}
+
+Buffer SctpPacket(uint32_t verification_tag, const Buffer& chunks) {
+  Buffer packet = Be16(5'000) + Be16(6'000) + Be32(verification_tag) + Be32(0) + chunks;
+  const uint32_t crc = NaiveCrc32c(packet);
+  for (size_t i = 0; i < 4; ++i) packet[8 + i] = static_cast<uint8_t>(crc >> (8 * i));
+  return packet;
+}
+
+Buffer SctpInit(uint8_t type, uint32_t initiate_tag) {
+  return SctpChunk(type, 0,
+                   Be32(initiate_tag) + Be32(65'536) + Be16(10) + Be16(10) + Be32(initiate_tag));
+}
+
 Buffer Ethernet(uint16_t type, const Buffer& payload) {
   return Buffer{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2} + Be16(type) + payload;
 }

@@ -69,6 +69,18 @@ Buffer UdpDatagram(const Ip& ip, uint16_t source_port, uint16_t destination_port
 Buffer IcmpMessage(uint8_t type, uint8_t code, const Buffer& rest);
 Buffer Icmpv6Message(const Ip& ip, uint8_t type, uint8_t code, const Buffer& rest);
 
+// CRC32c, bit by bit.
+uint32_t NaiveCrc32c(const Buffer& bytes);
+
+// Padded to a multiple of 4 bytes; `length` as in the header, when not the true
+// one.
+Buffer SctpChunk(uint8_t type, uint8_t flags, const Buffer& value = {},
+                 std::optional<uint16_t> length = {});
+// From port 5,000 to port 6,000.
+Buffer SctpPacket(uint32_t verification_tag, const Buffer& chunks);
+// An INIT or INIT ACK without optional parameters.
+Buffer SctpInit(uint8_t type, uint32_t initiate_tag);
+
 // Writes the checksum of `segment` behind `ip`, of either version, at `offset`.
 void PutTransportChecksum(const Ip& ip, uint8_t protocol, size_t offset, Buffer* segment);
 

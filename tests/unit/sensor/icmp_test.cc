@@ -100,6 +100,40 @@ TEST(IcmpErrorTest, FourBytesOfPortsSuffice) {
   }
 }
 
+TEST(IcmpErrorTest, PortsOfEveryProtocolThatHasThemAreQuoted) {
+  for (const uint8_t protocol : {17, 132, 136}) {
+    Ip ip;
+    ip.protocol = protocol;
+    const Buffer quoted = Ipv4(ip, Be16(5'000) + Be16(6'000));
+    const Packet packet = DecodeIcmp(3, 3, Be32(0) + quoted);
+    ASSERT_TRUE(packet.has_quote) << int{protocol};
+    EXPECT_EQ(packet.quote.protocol, protocol);
+    EXPECT_EQ(packet.quote.ports, 5'000u << 16 | 6'000u);
+    EXPECT_EQ(DecodeIcmp(3, 3, Be32(0) + Cut(quoted, 23)).malformed, Malformed::kIcmpErrorQuote);
+    const Packet packet6 =
+        DecodeIcmpv6(1, 4, Be32(0) + Ipv6(Ipv6Header(protocol), Be16(5'000) + Be16(6'000)));
+    EXPECT_EQ(packet6.quote.ports, 5'000u << 16 | 6'000u);
+  }
+}
+
+TEST(IcmpErrorTest, QuotedGreIsReadAsInAPacket) {
+  Ip ip;
+  ip.protocol = 47;
+  const auto quote = [&](uint8_t version, uint16_t protocol, size_t length) {
+    const Buffer header = Buffer{0x20, version} + Be16(protocol) + Be16(4) + Be16(0x1234);
+    return DecodeIcmp(3, 2, Be32(0) + Cut(Ipv4(ip, header), 20 + length));
+  };
+  EXPECT_EQ(quote(1, 0x880b, 8).quote.ports, 0x1234u);
+  for (const size_t length : {0u, 4u, 7u}) {
+    EXPECT_TRUE(quote(1, 0x880b, length).has_quote) << length;
+    EXPECT_TRUE(quote(1, 0x0800, length).has_quote) << length;
+    EXPECT_EQ(quote(1, 0x880b, length).quote.ports, 0u) << length;
+  }
+  EXPECT_EQ(quote(1, 0x0800, 8).malformed, Malformed::kIcmpErrorQuote);
+  EXPECT_TRUE(quote(0, 0x0800, 8).has_quote);
+  EXPECT_EQ(quote(2, 0x880b, 8).quote.ports, 0u);
+}
+
 TEST(IcmpErrorTest, QuotedQueryNeedsItsWholeHeader) {
   const Buffer quoted = Ipv4(Icmp(), IcmpMessage(8, 0, Be16(77) + Be16(1)));
   const Packet packet = DecodeIcmp(11, 0, Be32(0) + quoted);

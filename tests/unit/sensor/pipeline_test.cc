@@ -1,5 +1,6 @@
 #include "client/sensor/pipeline.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -10,6 +11,7 @@ namespace conntrack::sensor {
 namespace {
 
 using testing::Buffer;
+using ::testing::ElementsAre;
 using testing::Ethernet;
 using testing::Ip;
 using testing::Ipv4;
@@ -121,6 +123,23 @@ TEST_F(PipelineTest, EveryPacketIsAccountedFor) {
   EXPECT_EQ(ledger.discarded[static_cast<size_t>(Discard::kIpv4Checksum)], 1u);
   EXPECT_EQ(ledger.discarded[static_cast<size_t>(Discard::kFragmentTimeout)], 1u);
   EXPECT_EQ(Counts().sent_packets, 4u);
+}
+
+TEST_F(PipelineTest, ChunksOfAReassembledPacketAreListed) {
+  const Buffer packet = testing::SctpPacket(
+      7, testing::SctpChunk(3, 0, Buffer(12, 1)) + testing::SctpChunk(0, 3, Buffer(30, 2)));
+  Ip ip;
+  ip.protocol = 132;
+  ip.fragmentation = 2;  // The last fragment comes first.
+  Take(Ethernet(0x0800, Ipv4(ip, Buffer(packet.begin() + 16, packet.end()))));
+  ip.fragmentation = 0x2000;
+  Take(Ethernet(0x0800, Ipv4(ip, Buffer(packet.begin(), packet.begin() + 16))));
+  pipeline_.Finish();
+  ASSERT_EQ(batches_.size(), 1u);
+  EXPECT_THAT(batches_[0].sctp_chunks().index(), ElementsAre(0, 0));
+  EXPECT_THAT(batches_[0].sctp_chunks().chunk(), ElementsAre(3, 0x300));
+  EXPECT_EQ(batches_[0].sequence(0), 7u);
+  EXPECT_EQ(batches_[0].shape(0) >> 24, unsigned{kReassembled | kSparseRow});
 }
 
 TEST_F(PipelineTest, FragmentsTimeOutWithTheTimeOfOtherPackets) {

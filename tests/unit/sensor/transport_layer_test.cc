@@ -176,8 +176,43 @@ TEST(UdpliteTest, CoverageMustFitThePacket) {
   for (const uint16_t coverage : {1, 7, 13}) {
     EXPECT_EQ(DecodeProtocol(136, datagram(coverage)).malformed, Malformed::kUdpliteCoverage);
   }
-  // The checksum is mandatory.
-  EXPECT_EQ(DecodeProtocol(136, datagram(0)).flags, kChecksumBad);
+}
+
+TEST(UdpliteTest, ChecksumIsMandatory) {
+  const Buffer datagram = Be16(7) + Be16(8) + Be16(0) + Be16(0) + Buffer(4, 1);
+  const Packet packet = DecodeProtocol(136, datagram);
+  EXPECT_EQ(packet.malformed, Malformed::kUdpliteCoverage);
+  EXPECT_EQ(packet.ports, 7u << 16 | 8u);
+  // Who changed a capture may have taken the checksum away.
+  Packet ignored{};
+  ignored.protocol = 136;
+  ParseTransportLayer(datagram, 12, Checksums::kIgnore, ignored);
+  EXPECT_EQ(ignored.flags, kChecksumUnknown);
+}
+
+TEST(UdpliteTest, PseudoHeaderHasItsOwnProtocolNumber) {
+  Ip ip;
+  ip.protocol = 136;
+  for (const uint16_t coverage : {0, 8, 12}) {
+    Buffer datagram = Be16(7) + Be16(8) + Be16(coverage) + Be16(0) + Buffer(4, 0);
+    testing::PutTransportChecksum(ip, 136, 6, &datagram);
+    EXPECT_EQ(DecodeProtocol(136, datagram).flags, 0) << coverage;
+    testing::PutTransportChecksum(ip, 17, 6, &datagram);
+    EXPECT_EQ(DecodeProtocol(136, datagram).flags, kChecksumBad) << coverage;
+  }
+}
+
+TEST(UdpliteTest, ChecksumOfACutCaptureNeedsOnlyTheCoveredBytes) {
+  Ip ip;
+  ip.protocol = 136;
+  Buffer datagram = Be16(7) + Be16(8) + Be16(10) + Be16(0) + Buffer(20, 0);
+  testing::PutTransportChecksum(ip, 136, 6, &datagram);
+  for (const size_t cut : {18u, 19u}) {
+    const Buffer frame = testing::Ethernet(0x0800, Ipv4(ip, datagram));
+    const Buffer captured(frame.begin(), frame.end() - static_cast<ptrdiff_t>(cut));
+    EXPECT_EQ(testing::DecodeFrame(captured, LinkType::kEthernet, 62).packet.flags,
+              cut == 18 ? 0 : kChecksumUnknown);
+  }
 }
 
 TEST(UdpliteTest, OnlyTheCoveredBytesAreSummed) {
@@ -191,18 +226,56 @@ TEST(UdpliteTest, OnlyTheCoveredBytesAreSummed) {
   EXPECT_EQ(packet.ports, 7u << 16 | 8u);
 }
 
-TEST(GreTest, VersionOneMustCarryPpp) {
-  EXPECT_EQ(DecodeProtocol(47, Buffer{0x20, 0x01, 0x88, 0x0b, 0, 0, 0, 0}).flags, 0);
-  EXPECT_EQ(DecodeProtocol(47, Buffer{0x20, 0x01, 0x08, 0x00, 0, 0, 0, 0}).malformed,
-            Malformed::kGreVersion);
-  EXPECT_EQ(DecodeProtocol(47, Buffer{0x00, 0x00, 0x08, 0x00}).flags, 0);
+// A header of PPTP with call id 0x1234, and of the same length otherwise.
+Buffer Gre(uint8_t version, uint16_t protocol) {
+  return Buffer{0x20, version} + Be16(protocol) + Be16(4) + Be16(0x1234) + Be32(7);
 }
 
-TEST(SctpTest, PortsAreReadFromAWholeHeader) {
-  const Packet packet = DecodeProtocol(132, Be16(5'000) + Be16(6'000) + Buffer(8, 0));
-  EXPECT_EQ(packet.ports, 5'000u << 16 | 6'000u);
-  EXPECT_EQ(packet.flags, kChecksumUnknown);
-  EXPECT_EQ(DecodeProtocol(132, Buffer(11, 0)).malformed, Malformed::kTransportTruncated);
+TEST(GreTest, VersionOneHasItsCallId) {
+  for (const uint8_t flags_and_version : {0x01, 0x81, 0xf9}) {
+    const Packet packet = DecodeProtocol(47, Gre(flags_and_version, 0x880b));
+    EXPECT_EQ(packet.ports, 0x1234u);
+    EXPECT_EQ(packet.flags, 0);
+  }
+}
+
+TEST(GreTest, VersionOneMustCarryPpp) {
+  const Packet packet = DecodeProtocol(47, Gre(1, 0x0800));
+  EXPECT_EQ(packet.malformed, Malformed::kGreVersion);
+  EXPECT_EQ(packet.ports, 0u);
+}
+
+TEST(GreTest, OtherVersionsNameNothing) {
+  for (const uint8_t version : {0, 2, 3, 4, 5, 6, 7}) {
+    for (const uint16_t protocol : {0x880b, 0x0800}) {
+      const Packet packet = DecodeProtocol(47, Gre(version, protocol));
+      EXPECT_EQ(packet.ports, 0u) << int{version};
+      EXPECT_EQ(packet.flags, 0) << int{version};
+    }
+  }
+}
+
+TEST(GreTest, HeaderTooShortForACallIdNamesNothing) {
+  for (size_t length = 0; length < 8; ++length) {
+    Buffer header = Gre(1, 0x0800);
+    header.resize(length);
+    const Packet packet = DecodeProtocol(47, header);
+    EXPECT_EQ(packet.ports, 0u) << length;
+    EXPECT_EQ(packet.flags, 0) << length;
+  }
+}
+
+TEST(GreTest, CaptureMustShowTheVersionAndACallId) {
+  const auto parse = [](const Buffer& header, size_t captured) {
+    Packet packet{};
+    packet.protocol = 47;
+    return ParseTransportLayer(FirstBytes(header, captured), static_cast<uint32_t>(header.size()),
+                               Checksums::kVerify, packet);
+  };
+  EXPECT_EQ(parse(Gre(0, 0x0800), 1), Discard::kCaptureTruncated);
+  EXPECT_EQ(parse(Gre(0, 0x0800), 2), Discard::kNone);
+  EXPECT_EQ(parse(Gre(1, 0x880b), 7), Discard::kCaptureTruncated);
+  EXPECT_EQ(parse(Gre(1, 0x880b), 8), Discard::kNone);
 }
 
 TEST(OtherProtocolTest, HasNoPorts) {

@@ -128,6 +128,60 @@ TEST(PacketReaderTest, ReadsEverySparseColumn) {
   EXPECT_EQ(packets[3].malformed, InvalidReason::kTransportTruncated);
 }
 
+// Makes packet `i` an SCTP packet without a row.
+void MakeSctp(int i, v1::PacketBatch* batch) {
+  batch->set_kind(i, Kind(kProtocolSctp, 0, 64));
+  batch->set_shape(i, Shape(0, 5, 0));
+}
+
+void AddChunk(uint32_t index, uint32_t chunk, v1::PacketBatch* batch) {
+  batch->set_shape(static_cast<int>(index), batch->shape(static_cast<int>(index)) | kSparse);
+  batch->mutable_sctp_chunks()->add_index(index);
+  batch->mutable_sctp_chunks()->add_chunk(chunk);
+}
+
+TEST(PacketReaderTest, ReadsTheChunksOfEachSctpPacket) {
+  PacketReader reader;
+  for (const uint32_t chunks : {2u, 500u, 3u}) {  // The memory of the last batch is used again.
+    v1::PacketBatch batch = Ipv4Batch();
+    AddIpv4Row(&batch, 0, 0);
+    MakeSctp(0, &batch);
+    MakeSctp(2, &batch);
+    AddChunk(0, 0x0301, &batch);
+    for (uint32_t i = 0; i < chunks; ++i) AddChunk(2, i % 256 << 8 | 10, &batch);
+    const auto error = reader.Read(batch, kPacketsMax);
+    ASSERT_FALSE(error.has_value()) << error->detail;
+    const std::span<const Packet> packets = reader.packets();
+    EXPECT_EQ(packets[0].sequence, 100u);
+    EXPECT_EQ(packets[0].acknowledgment, 200u);
+    ASSERT_EQ(packets[0].chunks().size(), 1u);
+    EXPECT_EQ(packets[0].chunks()[0], (SctpChunk{1, 3}));
+    EXPECT_EQ(packets[1].sctp_chunks, nullptr);
+    EXPECT_TRUE(packets[1].chunks().empty());
+    ASSERT_EQ(packets[2].chunks().size(), chunks);
+    for (uint32_t i = 0; i < chunks; ++i) {
+      EXPECT_EQ(packets[2].chunks()[i], (SctpChunk{10, static_cast<uint8_t>(i)}));
+    }
+  }
+}
+
+TEST(PacketReaderTest, ChunksOfAPacketHaveALimit) {
+  v1::PacketBatch batch = Ipv4Batch();
+  MakeSctp(0, &batch);
+  MakeSctp(1, &batch);
+  for (uint32_t i = 0; i < 16'384; ++i) AddChunk(0, 3, &batch);
+  AddChunk(1, 3, &batch);
+  PacketReader reader;
+  ASSERT_FALSE(reader.Read(batch, kPacketsMax).has_value());
+  EXPECT_EQ(reader.packets()[0].chunks().size(), 16'384u);
+  batch.mutable_sctp_chunks()->set_index(16'384, 0);
+  AddChunk(1, 3, &batch);
+  const auto error = reader.Read(batch, kPacketsMax);
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->reason, v1::BATCH_REJECTION_VALUE);
+  EXPECT_EQ(error->detail, "column sctp_chunks.index: packet 0 has more than 16384 chunks");
+}
+
 struct BadBatch {
   const char* name;
   v1::BatchRejection reason;
@@ -230,6 +284,44 @@ const std::vector<BadBatch> kBadBatches = {
        b->mutable_icmp_errors()->add_protocol(6);
        b->mutable_icmp_errors()->set_source_ipv6(std::string(16, 'x'));
        b->mutable_icmp_errors()->set_destination_ipv6(std::string(16, 'x'));
+     }},
+    {"ChunkOutOfRange", v1::BATCH_REJECTION_INDEX_OUT_OF_RANGE, "sctp_chunks.index has 2",
+     [](auto* b) {
+       b->mutable_sctp_chunks()->add_index(2);
+       b->mutable_sctp_chunks()->add_chunk(0);
+     }},
+    {"ChunksDescend", v1::BATCH_REJECTION_INDEX_ORDER, "sctp_chunks.index has 0 after 1",
+     [](auto* b) {
+       MakeSctp(0, b);
+       MakeSctp(1, b);
+       AddChunk(1, 0, b);
+       AddChunk(0, 0, b);
+     }},
+    {"ChunksOfUnequalLength", v1::BATCH_REJECTION_COLUMN_LENGTH,
+     "sctp_chunks.chunk has 0 elements, not 1",
+     [](auto* b) { b->mutable_sctp_chunks()->add_index(0); }},
+    {"UnknownChunkBits", v1::BATCH_REJECTION_VALUE, "sctp_chunks.chunk: 65536 of packet 1",
+     [](auto* b) {
+       MakeSctp(1, b);
+       AddChunk(1, 0x10000, b);
+     }},
+    {"SctpWithoutAChunk", v1::BATCH_REJECTION_FLAGS, "packet 1 of protocol 132 has no row",
+     [](auto* b) { MakeSctp(1, b); }},
+    {"ChunkOfAnotherProtocol", v1::BATCH_REJECTION_FLAGS, "packet 0 of protocol 6 has a row",
+     [](auto* b) { AddChunk(0, 3, b); }},
+    {"ChunkOfAMalformedPacket", v1::BATCH_REJECTION_FLAGS, "132, malformed, has a row",
+     [](auto* b) {
+       MakeSctp(0, b);
+       AddChunk(0, 3, b);
+       b->set_shape(0, b->shape(0) | kMalformed);
+       b->mutable_malformed()->add_index(0);
+       b->mutable_malformed()->add_reason(v1::INVALID_REASON_SCTP_CHUNKS);
+     }},
+    {"ChunkWithoutItsFlag", v1::BATCH_REJECTION_FLAGS, "has a sparse row",
+     [](auto* b) {
+       MakeSctp(0, b);
+       AddChunk(0, 3, b);
+       b->set_shape(0, Shape(0, 5, 0));
      }},
     {"QuoteOfNoProtocol", v1::BATCH_REJECTION_VALUE, "above 255",
      [](auto* b) {
