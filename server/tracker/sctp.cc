@@ -1,6 +1,7 @@
 #include "server/tracker/sctp.h"
 
 #include <array>
+#include <utility>
 
 #include "server/tracker/events.h"
 
@@ -111,8 +112,12 @@ constexpr uint16_t Bits(Types... types) {
 // One packet against one association; lives for one call of UpdateSctp.
 class SctpUpdate {
  public:
-  SctpUpdate(const Packet& packet, Direction direction, SctpConnection* sctp)
-      : packet_(packet), direction_(direction), types_(TypesOf(packet.chunks())), sctp_(*sctp) {}
+  SctpUpdate(const Packet& packet, Direction direction, bool assured, SctpConnection* sctp)
+      : packet_(packet),
+        direction_(direction),
+        assured_(assured),
+        types_(TypesOf(packet.chunks())),
+        sctp_(*sctp) {}
 
   ProtocolResult Run(const SctpSettings& settings);
 
@@ -134,6 +139,7 @@ class SctpUpdate {
 
   const Packet& packet_;
   const Direction direction_;
+  const bool assured_;
   const uint16_t types_;
   SctpConnection& sctp_;
   // Accepted, but neither counted nor a reason to live longer.
@@ -148,14 +154,18 @@ ProtocolResult SctpUpdate::Run(const SctpSettings& settings) {
   if ((types_ & kOwnRule) == 0 && tag() != own_tag()) {
     return ProtocolResult::Invalid(InvalidReason::kSctpTag);
   }
-  for (const SctpChunk& chunk : packet_.chunks()) {
-    const InvalidReason reason = Pass(chunk);
-    if (reason != InvalidReason::kNone) return ProtocolResult::Invalid(reason);
-  }
   ProtocolResult result;
-  result.changes = sctp_.untold_changes;
-  sctp_.untold_changes = 0;
-  result.assured = established_;
+  for (const SctpChunk& chunk : packet_.chunks()) {
+    result.reason = Pass(chunk);
+    if (result.reason != InvalidReason::kNone) break;
+  }
+  result.assured = established_ && !assured_;
+  if (result.assured) sctp_.untold_changes |= change::kAssured;
+  if (result.reason != InvalidReason::kNone) {
+    result.action = ProtocolAction::kInvalid;
+    return result;
+  }
+  result.changes = std::exchange(sctp_.untold_changes, uint8_t{0});
   result.timeout = settings.TimeoutOf(sctp_.state);
   if (ignored_) result.action = ProtocolAction::kIgnore;
   return result;
@@ -291,9 +301,9 @@ InvalidReason BeginSctp(const Packet& packet, SctpConnection* sctp) {
   return InvalidReason::kNone;
 }
 
-ProtocolResult UpdateSctp(const Packet& packet, Direction direction, const SctpSettings& settings,
-                          SctpConnection* sctp) {
-  return SctpUpdate(packet, direction, sctp).Run(settings);
+ProtocolResult UpdateSctp(const Packet& packet, Direction direction, bool assured,
+                          const SctpSettings& settings, SctpConnection* sctp) {
+  return SctpUpdate(packet, direction, assured, sctp).Run(settings);
 }
 
 }  // namespace conntrack

@@ -26,8 +26,9 @@ InvalidReason CheckSctpChunks(std::span<const SctpChunk> chunks);
 InvalidReason BeginSctp(const Packet& packet, SctpConnection* sctp);
 
 // Moves the association on by one packet whose chunks were checked. Chunks
-// before one that is INVALID have their effect.
-ProtocolResult UpdateSctp(const Packet& packet, Direction direction, const SctpSettings& settings,
-                          SctpConnection* sctp);
+// before one that is INVALID have their effect, `assured` among them, though it
+// is told only with the next packet that is not.
+ProtocolResult UpdateSctp(const Packet& packet, Direction direction, bool assured,
+                          const SctpSettings& settings, SctpConnection* sctp);
 
 }  // namespace conntrack

@@ -182,7 +182,8 @@ Verdict Slot::Create(const Packet& packet, const DirectedKey& key, uint64_t hash
   } else if (packet.protocol == kProtocolSctp) {
     const InvalidReason reason = BeginSctp(packet, &sctp);
     if (reason != InvalidReason::kNone) return Invalid(reason);
-    const ProtocolResult begun = UpdateSctp(packet, Direction::kOriginal, settings.sctp, &sctp);
+    const ProtocolResult begun =
+        UpdateSctp(packet, Direction::kOriginal, false, settings.sctp, &sctp);
     if (begun.action == ProtocolAction::kInvalid) return Invalid(begun.reason);
     timeout = begun.timeout;
   }
@@ -263,11 +264,8 @@ ProtocolResult Slot::RunProtocol(Record* record, Direction direction, const Pack
                        settings.tcp, &record->tcp);
     case kProtocolUdp:
       return UpdateUdp(record->udp, seen_reply, assured, context.now, settings);
-    case kProtocolSctp: {
-      ProtocolResult result = UpdateSctp(packet, direction, settings.sctp, &record->sctp);
-      result.assured = result.assured && !assured;
-      return result;
-    }
+    case kProtocolSctp:
+      return UpdateSctp(packet, direction, assured, settings.sctp, &record->sctp);
     case kProtocolUdplite:
       return UpdateUdplite(seen_reply, assured, settings);
     case kProtocolGre:
@@ -290,6 +288,10 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
                 .time = packet.time,
                 .now = context.now,
                 .packet = &packet};
+  if (result.assured) {
+    record.status |= status_bit::kAssured;
+    change.changes |= change::kAssured;
+  }
   switch (result.action) {
     case ProtocolAction::kInvalid:
       if (result.lower_timeout) {
@@ -325,10 +327,6 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
   }
   if (result.action == ProtocolAction::kAccept && !record.Has(status_bit::kFixedTimeout)) {
     SetDeadline(handle, context.now, result.timeout, zone);
-  }
-  if (result.assured) {
-    record.status |= status_bit::kAssured;
-    change.changes |= change::kAssured;
   }
   if (direction == Direction::kReply && !record.Has(status_bit::kSeenReply)) {
     record.status |= status_bit::kSeenReply;

@@ -78,6 +78,8 @@ Observation TrackerSubject::Send(const PacketSpec& spec, const Endpoints& endpoi
     tracker_->Process({.zone = 0, .server_now = now}, std::span(&*packet, 1),
                       std::span(&*observation.verdict, 1));
   }
+  // As the server does between packets: not every packet looks at connections.
+  tracker_->Expire(now, SIZE_MAX);
   if (const std::optional<SeenTuple> tuple = TupleOf(spec, endpoints)) {
     FindConnection(*tuple, endpoints.family, now, &observation);
   }
