@@ -1,5 +1,5 @@
-// Coverage: which rules of a TCP tracker a run has exercised, told from what
-// can be seen from outside: state before, packet, verdict and state after.
+// Coverage: which rules of a tracker a run has exercised, told from what can be
+// seen from outside: state before, packet, verdict and state after.
 //
 // Not thread-safe.
 #pragma once
@@ -11,6 +11,8 @@
 
 #include "server/tracker/settings.h"
 #include "tests/differential/comparer.h"
+#include "tests/differential/sctp_coverage.h"
+#include "tests/differential/tcp_coverage.h"
 
 namespace conntrack {
 
@@ -24,31 +26,19 @@ class Coverage {
 
   void Add(size_t conversation, const ComparedPacket& packet);
 
-  // Lines for people: verdicts, settings, cells of the transition table, then
-  // special rules, each with how often; what was never seen is named.
+  // Lines for people: verdicts, settings, and for TCP and SCTP the cells of their
+  // tables and their special rules; what was never seen is named.
   std::string Report() const;
-  // Reachable cells and rules that were never seen.
-  std::vector<std::string> Missing() const;
 
  private:
-  struct Cell {
-    uint64_t count = 0;
-    std::map<std::string, uint64_t> outcomes;
-  };
-
-  void AddTcp(const Fields& before, const ComparedPacket& packet);
-  void AddRules(const Fields& before, const ComparedPacket& packet, bool reply,
-                const std::string& packet_class);
-
   void AddSettings();
 
   // Of the round.
   ZoneSettings settings_;
   // What was last seen of a connection, by conversation and connection number.
   std::map<std::pair<size_t, uint16_t>, Fields> before_;
-  // By "state direction class".
-  std::map<std::string, Cell> cells_;
-  std::map<std::string, uint64_t> rules_;
+  RuleCounts tcp_ = MakeTcpCounts();
+  RuleCounts sctp_ = MakeSctpCounts();
   std::map<std::string, uint64_t> verdicts_;
   // Packets by the value of a switch, and how many had timeouts off their
   // defaults.
