@@ -81,12 +81,12 @@ Direction DirectionIn(const Record& record, const DirectedKey& key) {
 
 }  // namespace
 
-Slot::Slot(const Options& options, ZoneOf zone_of, EventBudget* budget)
+Slot::Slot(const Options& options, ZoneOf zone_of, Memory* memory, EventBudget* budget)
     : options_(options),
       zone_of_(std::move(zone_of)),
       next_id_(options.first_id),
-      ipv4_(Family::kIpv4),
-      ipv6_(Family::kIpv6),
+      ipv4_(Family::kIpv4, memory),
+      ipv6_(Family::kIpv6, memory),
       events_(budget),
       expiry_records_(this) {}
 

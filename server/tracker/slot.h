@@ -43,7 +43,8 @@ class Slot {
     uint64_t first_id = 1;
   };
 
-  Slot(const Options& options, ZoneOf zone_of, EventBudget* budget);
+  // `memory` and `budget` must outlive the slot.
+  Slot(const Options& options, ZoneOf zone_of, Memory* memory, EventBudget* budget);
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
 

@@ -3,7 +3,8 @@
 #include <emmintrin.h>
 
 #include <bit>
-#include <utility>
+#include <memory>
+#include <new>
 
 #include "server/tracker/check.h"
 
@@ -17,42 +18,35 @@ uint32_t MatchTags(const uint8_t* tags, uint8_t tag) {
   return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(line, wanted))) & 0xFFFu;
 }
 
-constexpr uint16_t kNoFree = UINT16_MAX;
-
 }  // namespace
 
-Table::Table(Family family) : family_(family) {}
-Table::~Table() = default;
+Table::~Table() {
+  for (Chunk* const chunk : chunks_) {
+    if (chunk != nullptr) memory_.Free(chunk, ChunkBytes());
+  }
+  if (buckets_ != nullptr) memory_.Free(buckets_, bucket_count_ * sizeof(Bucket));
+}
 
 size_t Table::memory_bytes() const {
-  const size_t chunks = chunks_.size() - absent_chunks_.size();
-  const size_t chunk_bytes =
-      sizeof(Chunk) + (family_ == Family::kIpv6 ? sizeof(ChunkAddresses) : 0);
-  const size_t lists = chunks_.capacity() * sizeof(chunks_[0]) +
-                       addresses_.capacity() * sizeof(addresses_[0]) +
-                       (open_chunks_.capacity() + absent_chunks_.capacity()) * sizeof(uint32_t);
-  return buckets_.capacity() * sizeof(Bucket) + chunks * chunk_bytes + lists;
+  return chunks_.capacity() * sizeof(chunks_[0]) +
+         (open_chunks_.capacity() + absent_chunks_.capacity()) * sizeof(uint32_t);
 }
 
 ConnectionRef Table::ref(uint32_t index) const {
-  const uint32_t chunk = index / kChunkRecords;
-  const AddressPair* addresses =
-      family_ == Family::kIpv6 ? &addresses_[chunk]->pairs[Place(index)] : nullptr;
-  return ConnectionRef(&chunks_[chunk]->records[Place(index)],
-                       &chunks_[chunk]->extras[Place(index)], addresses);
+  const Chunk& chunk = *chunks_[index / kChunkRecords];
+  const AddressPair* pair = family_ == Family::kIpv6 ? &addresses(index) : nullptr;
+  return ConnectionRef(&chunk.records[Place(index)], &chunk.extras[Place(index)], pair);
 }
 
 StoredConnection Table::Copy(uint32_t index) const {
   const Chunk& chunk = *chunks_[index / kChunkRecords];
   StoredConnection copy{chunk.records[Place(index)], chunk.extras[Place(index)], {}};
-  if (family_ == Family::kIpv6) {
-    copy.addresses = addresses_[index / kChunkRecords]->pairs[Place(index)];
-  }
+  if (family_ == Family::kIpv6) copy.addresses = addresses(index);
   return copy;
 }
 
 void Table::PrefetchRecord(uint64_t hash) const {
-  if (buckets_.empty()) return;
+  if (bucket_count_ == 0) return;
   const Bucket& bucket = buckets_[BucketOf(hash)];
   uint32_t match = MatchTags(bucket.tag.data(), TagOf(static_cast<uint32_t>(hash)));
   for (; match != 0; match &= match - 1) {
@@ -66,7 +60,7 @@ void Table::PrefetchIndex(uint32_t index) const {
   const char* record = reinterpret_cast<const char*>(&chunks_[chunk]->records[Place(index)]);
   Prefetch(record);
   Prefetch(record + 64);
-  if (family_ == Family::kIpv6) Prefetch(&addresses_[chunk]->pairs[Place(index)]);
+  if (family_ == Family::kIpv6) Prefetch(&addresses(index));
 }
 
 bool Table::Matches(uint32_t index, const Key& key) const {
@@ -78,7 +72,7 @@ bool Table::Matches(uint32_t index, const Key& key) const {
     return entry.address[0] == static_cast<uint32_t>(key.first.low) &&
            entry.address[1] == static_cast<uint32_t>(key.second.low);
   }
-  const AddressPair& pair = addresses_[index / kChunkRecords]->pairs[Place(index)];
+  const AddressPair& pair = addresses(index);
   return pair.first == key.first && pair.second == key.second;
 }
 
@@ -87,7 +81,7 @@ uint32_t Table::Find(const Key& key, uint64_t hash) const {
   const auto low = static_cast<uint32_t>(hash);
   const uint8_t tag = TagOf(low);
   size_t position = BucketOf(hash);
-  for (size_t probe = 0; probe < buckets_.size(); ++probe) {
+  for (size_t probe = 0; probe < bucket_count_; ++probe) {
     const Bucket& bucket = buckets_[position];
     uint32_t match = MatchTags(bucket.tag.data(), tag);
     for (; match != 0; match &= match - 1) {
@@ -95,14 +89,14 @@ uint32_t Table::Find(const Key& key, uint64_t hash) const {
       if (Matches(index, key)) return index;
     }
     if (bucket.overflow == 0) return kNone;
-    position = (position + StrideOf(low)) & (buckets_.size() - 1);
+    position = (position + StrideOf(low)) & (bucket_count_ - 1);
   }
   return kNone;
 }
 
 uint32_t Table::Insert(const Key& key, uint64_t hash) {
-  if (size_ + 1 > buckets_.size() * kEntriesHigh) {
-    Rehash(buckets_.empty() ? 1 : buckets_.size() * 2);
+  if (size_ + 1 > bucket_count_ * kEntriesHigh) {
+    Rehash(bucket_count_ == 0 ? 1 : bucket_count_ * 2);
   }
   const uint32_t index = AllocateRecord();
   Record& entry = record(index);
@@ -116,7 +110,7 @@ uint32_t Table::Insert(const Key& key, uint64_t hash) {
     entry.address = {static_cast<uint32_t>(key.first.low), static_cast<uint32_t>(key.second.low)};
   } else {
     entry.ipv6 = 1;
-    addresses_[index / kChunkRecords]->pairs[Place(index)] = {key.first, key.second};
+    addresses(index) = {key.first, key.second};
   }
   extra(index) = Extra{};
   PutInBuckets(index, entry.hash);
@@ -132,9 +126,9 @@ void Table::Erase(uint32_t index) {
   FreeRecord(index);
   --size_;
   if (size_ == 0) {
-    std::vector<Bucket>().swap(buckets_);
-  } else if (size_ < buckets_.size() * kEntriesLow && buckets_.size() > 1) {
-    Rehash(buckets_.size() / 2);
+    Rehash(0);
+  } else if (size_ < bucket_count_ * kEntriesLow && bucket_count_ > 1) {
+    Rehash(bucket_count_ / 2);
   }
 }
 
@@ -150,13 +144,13 @@ void Table::PutInBuckets(uint32_t index, uint32_t hash) {
       return;
     }
     ++bucket.overflow;
-    position = (position + StrideOf(hash)) & (buckets_.size() - 1);
+    position = (position + StrideOf(hash)) & (bucket_count_ - 1);
   }
 }
 
 void Table::RemoveFromBuckets(uint32_t index, uint32_t hash) {
   size_t position = BucketOf(hash);
-  for (size_t probe = 0; probe < buckets_.size(); ++probe) {
+  for (size_t probe = 0; probe < bucket_count_; ++probe) {
     Bucket& bucket = buckets_[position];
     uint32_t match = MatchTags(bucket.tag.data(), TagOf(hash));
     for (; match != 0; match &= match - 1) {
@@ -167,68 +161,65 @@ void Table::RemoveFromBuckets(uint32_t index, uint32_t hash) {
     }
     // It stands further on, and this bucket counted it when it did not fit.
     --bucket.overflow;
-    position = (position + StrideOf(hash)) & (buckets_.size() - 1);
+    position = (position + StrideOf(hash)) & (bucket_count_ - 1);
   }
   CT_CHECK(false);
 }
 
 void Table::Rehash(size_t bucket_count) {
-  std::vector<Bucket> old(bucket_count);
-  old.swap(buckets_);
-  for (const Bucket& bucket : old) {
-    for (size_t place = 0; place < kBucketEntries; ++place) {
-      if (bucket.tag[place] == 0) continue;
-      PutInBuckets(bucket.index[place], record(bucket.index[place]).hash);
+  Bucket* const old = buckets_;
+  const size_t old_count = bucket_count_;
+  bucket_count_ = bucket_count;
+  buckets_ = nullptr;
+  if (bucket_count > 0) {
+    buckets_ = static_cast<Bucket*>(memory_.Allocate(bucket_count * sizeof(Bucket)));
+    std::uninitialized_value_construct_n(buckets_, bucket_count);
+  }
+  for (size_t i = 0; i < old_count; ++i) {
+    for (size_t place = 0; bucket_count > 0 && place < kBucketEntries; ++place) {
+      if (old[i].tag[place] == 0) continue;
+      PutInBuckets(old[i].index[place], record(old[i].index[place]).hash);
     }
   }
+  if (old != nullptr) memory_.Free(old, old_count * sizeof(Bucket));
 }
 
 uint32_t Table::AllocateRecord() {
   while (!open_chunks_.empty()) {
     const uint32_t number = open_chunks_.back();
-    Chunk* chunk = chunks_[number].get();
+    Chunk* chunk = chunks_[number];
     if (chunk == nullptr) {
       open_chunks_.pop_back();
       continue;
     }
-    const uint16_t place = chunk->first_free;
-    chunk->first_free = chunk->next_free[place];
-    ++chunk->used;
+    const auto place = static_cast<uint32_t>(std::countr_zero(chunk->free));
+    chunk->free &= chunk->free - 1;
     // FreeRecord lists it again. Left here, it would be listed once for each
     // turn of a full table.
-    if (chunk->first_free == kNoFree) open_chunks_.pop_back();
+    if (chunk->free == 0) open_chunks_.pop_back();
     return number * kChunkRecords + place;
   }
   uint32_t number = static_cast<uint32_t>(chunks_.size());
   if (absent_chunks_.empty()) {
     chunks_.emplace_back();
-    if (family_ == Family::kIpv6) addresses_.emplace_back();
   } else {
     number = absent_chunks_.back();
     absent_chunks_.pop_back();
   }
-  chunks_[number] = std::make_unique<Chunk>();
-  if (family_ == Family::kIpv6) addresses_[number] = std::make_unique<ChunkAddresses>();
-  Chunk& chunk = *chunks_[number];
-  for (uint16_t place = 0; place < kChunkRecords; ++place) {
-    const auto next = static_cast<uint16_t>(place + 1);
-    chunk.next_free[place] = next < kChunkRecords ? next : kNoFree;
-  }
-  chunk.first_free = chunk.next_free[0];
-  chunk.used = 1;
+  chunks_[number] = new (memory_.Allocate(ChunkBytes())) Chunk;
+  chunks_[number]->free = ~uint64_t{1};
   open_chunks_.push_back(number);
   return number * kChunkRecords;
 }
 
 void Table::FreeRecord(uint32_t index) {
   const uint32_t number = index / kChunkRecords;
-  Chunk& chunk = *chunks_[number];
-  const bool was_full = chunk.first_free == kNoFree;
-  chunk.next_free[Place(index)] = chunk.first_free;
-  chunk.first_free = static_cast<uint16_t>(Place(index));
-  if (--chunk.used == 0) {
-    chunks_[number].reset();
-    if (family_ == Family::kIpv6) addresses_[number].reset();
+  Chunk*& chunk = chunks_[number];
+  const bool was_full = chunk->free == 0;
+  chunk->free |= uint64_t{1} << Place(index);
+  if (~chunk->free == 0) {
+    memory_.Free(chunk, ChunkBytes());
+    chunk = nullptr;
     absent_chunks_.push_back(number);
   } else if (was_full) {
     open_chunks_.push_back(number);

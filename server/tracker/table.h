@@ -5,7 +5,7 @@
 // lookup reads one line of buckets and, but for one tag collision in some 250
 // entries, only the record it wants. Buckets probe by a stride taken from the
 // hash; an overflow count tells a lookup where to stop. Records lie in chunks
-// of 256 that never move, so an index stays valid until its record is erased;
+// of 64 that never move, so an index stays valid until its record is erased;
 // an empty chunk gives its memory back.
 //
 // Not thread-safe: owned by a slot and guarded by its lock. Find, Insert and
@@ -16,10 +16,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "server/tracker/connection.h"
+#include "server/tracker/memory.h"
 #include "server/tracker/prefetch.h"
 #include "server/tracker/tuple.h"
 
@@ -28,20 +28,21 @@ namespace conntrack {
 class Table {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
-  static constexpr uint32_t kChunkRecords = 256;
+  static constexpr uint32_t kChunkRecords = 64;
 
-  explicit Table(Family family);
+  // `memory` must outlive the table.
+  Table(Family family, Memory* memory) : family_(family), memory_(*memory) {}
   ~Table();
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
 
   size_t size() const { return size_; }
-  // Bytes of buckets, chunks and the lists of chunks.
+  // Bytes of the lists of chunks; the rest is counted by the memory.
   size_t memory_bytes() const;
 
   // Starts to load the bucket that Find will read first.
   void PrefetchBucket(uint64_t hash) const {
-    if (!buckets_.empty()) Prefetch(&buckets_[BucketOf(hash)]);
+    if (bucket_count_ > 0) Prefetch(buckets_ + BucketOf(hash));
   }
   // Starts to load the records that Find will compare first.
   void PrefetchRecord(uint64_t hash) const;
@@ -80,8 +81,8 @@ class Table {
   // `hash` or follow it, until it returns true; returns that index, or kNone.
   template <typename Visit>
   uint32_t FindNear(uint64_t hash, size_t buckets_max, Visit visit) const {
-    for (size_t i = 0; i < buckets_max && i < buckets_.size(); ++i) {
-      const Bucket& bucket = buckets_[(BucketOf(hash) + i) & (buckets_.size() - 1)];
+    for (size_t i = 0; i < buckets_max && i < bucket_count_; ++i) {
+      const Bucket& bucket = buckets_[(BucketOf(hash) + i) & (bucket_count_ - 1)];
       for (size_t place = 0; place < kBucketEntries; ++place) {
         if (bucket.tag[place] != 0 && visit(bucket.index[place])) return bucket.index[place];
       }
@@ -106,13 +107,12 @@ class Table {
   struct alignas(64) Chunk {
     std::array<Record, kChunkRecords> records;
     std::array<Extra, kChunkRecords> extras;
-    std::array<uint16_t, kChunkRecords> next_free;
-    uint16_t first_free = 0;
-    uint16_t used = 0;
+    // By place, a bit.
+    uint64_t free = 0;
   };
-  struct ChunkAddresses {
-    std::array<AddressPair, kChunkRecords> pairs;
-  };
+  static_assert(kChunkRecords == 64);
+  // Follows the chunk of an IPv6 table.
+  using ChunkAddresses = std::array<AddressPair, kChunkRecords>;
 
   static uint32_t Place(uint32_t index) { return index % kChunkRecords; }
   static uint8_t TagOf(uint32_t hash) {
@@ -121,8 +121,14 @@ class Table {
   }
   // Odd, so that the probe visits every bucket.
   static size_t StrideOf(uint32_t hash) { return (hash >> 23) | 1; }
-  size_t BucketOf(uint64_t hash) const {
-    return static_cast<uint32_t>(hash) & (buckets_.size() - 1);
+  size_t BucketOf(uint64_t hash) const { return static_cast<uint32_t>(hash) & (bucket_count_ - 1); }
+  size_t ChunkBytes() const {
+    return sizeof(Chunk) + (family_ == Family::kIpv6 ? sizeof(ChunkAddresses) : 0);
+  }
+  // Of IPv6 tables.
+  AddressPair& addresses(uint32_t index) const {
+    Chunk* const chunk = chunks_[index / kChunkRecords];
+    return (*reinterpret_cast<ChunkAddresses*>(chunk + 1))[Place(index)];
   }
 
   bool Matches(uint32_t index, const Key& key) const;
@@ -133,11 +139,12 @@ class Table {
   void Rehash(size_t bucket_count);
 
   const Family family_;
+  Memory& memory_;
   size_t size_ = 0;
-  std::vector<Bucket> buckets_;
-  std::vector<std::unique_ptr<Chunk>> chunks_;
-  // Parallel to chunks_ for IPv6; empty for IPv4.
-  std::vector<std::unique_ptr<ChunkAddresses>> addresses_;
+  // A power of two, or none.
+  size_t bucket_count_ = 0;
+  Bucket* buckets_ = nullptr;
+  std::vector<Chunk*> chunks_;
   // Chunks that have a free record, each once, and chunks that were given back.
   // The latter are gone before a chunk is made, because one is made only when
   // this is empty.

@@ -79,7 +79,7 @@ Tracker::Tracker(const TrackerOptions& options)
   slots_.reserve(options.slot_count);
   for (uint32_t number = 0; number < options.slot_count; ++number) {
     const Slot::Options slot{number, options.slot_count, options.epoch};
-    slots_.push_back(std::make_unique<Slot>(slot, zone_of, &event_budget_));
+    slots_.push_back(std::make_unique<Slot>(slot, zone_of, &memory_, &event_budget_));
   }
 }
 
@@ -296,7 +296,7 @@ uint64_t Tracker::connections() const {
 }
 
 uint64_t Tracker::table_bytes() {
-  uint64_t sum = 0;
+  uint64_t sum = memory_.bytes();
   for (const auto& slot : slots_) {
     const MutexLock lock(&slot->mutex());
     sum += slot->memory_bytes();

@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "server/tracker/connection.h"
 #include "server/tracker/events.h"
+#include "server/tracker/memory.h"
 #include "server/tracker/mutex.h"
 #include "server/tracker/packet.h"
 #include "server/tracker/slot.h"
@@ -195,6 +196,7 @@ class Tracker {
   }
 
   const TrackerOptions options_;
+  Memory memory_;
   EventBudget event_budget_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::unique_ptr<Published[]> published_;
