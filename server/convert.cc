@@ -9,15 +9,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/tracker/tuple.h"
 
 namespace conntrack {
 namespace {
 
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
-
-bool IsIcmp(Family family, uint8_t protocol) {
-  return protocol == (family == Family::kIpv4 ? kProtocolIcmp : kProtocolIcmpv6);
-}
 
 void TupleToWire(const ConnectionRef& connection, Direction direction, v1::Tuple* out) {
   const Family family = connection.family();
@@ -30,7 +27,7 @@ void TupleToWire(const ConnectionRef& connection, Direction direction, v1::Tuple
   } else if (connection.protocol() == kProtocolGre) {
     out->mutable_gre()->set_source(SourcePort(ports));
     out->mutable_gre()->set_destination(DestinationPort(ports));
-  } else if (IsIcmp(family, connection.protocol())) {
+  } else if (IsIcmpOf(family, connection.protocol())) {
     v1::IcmpQuery* icmp = out->mutable_icmp();
     icmp->set_type(IcmpType(ports));
     icmp->set_code(IcmpCode(ports));
@@ -95,7 +92,7 @@ absl::StatusOr<uint32_t> ReadPorts(const v1::Tuple& tuple, const ParsedKey& key)
   }
   // Without keys: those of version 0.
   if (key.protocol == kProtocolGre) return ReadPair("gre", tuple.gre());
-  if (!IsIcmp(key.family, key.protocol)) return 0;
+  if (!IsIcmpOf(key.family, key.protocol)) return 0;
   if (!tuple.has_icmp()) return absl::InvalidArgumentError("tuple.icmp is missing");
   const v1::IcmpQuery& icmp = tuple.icmp();
   if (icmp.type() > UINT8_MAX || icmp.code() > UINT8_MAX || icmp.id() > UINT16_MAX) {

@@ -16,6 +16,9 @@ constexpr size_t kSmallBytes = 4096;
 constexpr size_t kLargeBytes = kRegionBytes / 2;
 constexpr std::align_val_t kCacheLine{64};
 
+// Blocks side by side are aligned when their size is.
+constexpr size_t RoundUp(size_t bytes) { return (bytes + 63) & ~size_t{63}; }
+
 char* RegionOf(void* block) {
   return reinterpret_cast<char*>(reinterpret_cast<uintptr_t>(block) & ~(kRegionBytes - 1));
 }
@@ -25,6 +28,7 @@ char* RegionOf(void* block) {
 Memory::~Memory() { CT_CHECK(bytes() == 0); }
 
 void* Memory::Allocate(size_t bytes) {
+  bytes = RoundUp(bytes);
   if (bytes < kSmallBytes) {
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
     return ::operator new(bytes, kCacheLine);
@@ -52,6 +56,7 @@ void* Memory::Allocate(size_t bytes) {
 }
 
 void Memory::Free(void* block, size_t bytes) {
+  bytes = RoundUp(bytes);
   if (bytes < kSmallBytes) {
     bytes_.fetch_sub(bytes, std::memory_order_relaxed);
     ::operator delete(block, kCacheLine);

@@ -50,11 +50,9 @@ class Slot {
 
   Mutex& mutex() ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
 
-  // Starts to load what Track will read. For a batch: all buckets, then all
-  // records, then Track.
-  void PrefetchBucket(Family family, uint64_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    TableOf(family).PrefetchBucket(hash);
-  }
+  // Starts to load what Track will read. For a batch: all buckets, for which no
+  // lock is needed, then all records, then Track.
+  void PrefetchBucket(Family family, uint64_t hash) { TableOf(family).PrefetchBucket(hash); }
   void PrefetchRecord(Family family, uint64_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     TableOf(family).PrefetchRecord(hash);
   }

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -40,9 +41,12 @@ class Table {
   // Bytes of the lists of chunks; the rest is counted by the memory.
   size_t memory_bytes() const;
 
-  // Starts to load the bucket that Find will read first.
+  // Starts to load the bucket that Find will read first. May be called without
+  // the lock: in the worst case it loads a line in vain.
   void PrefetchBucket(uint64_t hash) const {
-    if (bucket_count_ > 0) Prefetch(buckets_ + BucketOf(hash));
+    const size_t mask = shown_mask_.load(std::memory_order_relaxed);
+    const uintptr_t first = shown_buckets_.load(std::memory_order_relaxed);
+    Prefetch(reinterpret_cast<const void*>(first + (hash & mask) * sizeof(Bucket)));
   }
   // Starts to load the records that Find will compare first.
   void PrefetchRecord(uint64_t hash) const;
@@ -144,6 +148,9 @@ class Table {
   // A power of two, or none.
   size_t bucket_count_ = 0;
   Bucket* buckets_ = nullptr;
+  // The same for PrefetchBucket.
+  std::atomic<size_t> shown_mask_{0};
+  std::atomic<uintptr_t> shown_buckets_{0};
   std::vector<Chunk*> chunks_;
   // Chunks that have a free record, each once, and chunks that were given back.
   // The latter are gone before a chunk is made, because one is made only when

@@ -13,25 +13,65 @@ namespace {
 // Packets handled together: enough to visit each of 256 slots for a good number
 // of packets, few enough to stay in the cache.
 constexpr size_t kChunkPackets = 4096;
+// Packets whose connections are loaded together, before the first of them is
+// tracked: enough loads at a time to hide how long each takes.
+constexpr size_t kWindowPackets = 256;
 
 constexpr Verdict Invalid(InvalidReason reason) {
   return {VerdictKind::kInvalid, Direction::kOriginal, reason};
 }
 
+std::optional<DirectedKey> KeyOf(const Zone& zone, const Packet& packet) {
+  return MakeKey(zone.index, packet.family, packet.protocol, packet.source, packet.destination,
+                 packet.ports);
+}
+
+// Of the packet that an ICMP error quotes.
+std::optional<DirectedKey> KeyOfQuote(const Zone& zone, const Packet& packet) {
+  const Quote& quote = *packet.quote;
+  return MakeKey(zone.index, packet.family, quote.protocol, quote.source, quote.destination,
+                 quote.ports);
+}
+
+// Nullopt when the verdict does not depend on a connection.
+std::optional<DirectedKey> KeyOfIcmp(const Zone& zone, const Packet& packet, bool* is_error,
+                                     Verdict* verdict) {
+  switch (KindOfIcmp(packet)) {
+    case IcmpKind::kError: {
+      *is_error = true;
+      const InvalidReason reason = CheckIcmpError(packet);
+      *verdict =
+          Invalid(reason != InvalidReason::kNone ? reason : InvalidReason::kIcmpErrorUnknown);
+      if (reason != InvalidReason::kNone) return std::nullopt;
+      return KeyOfQuote(zone, packet);
+    }
+    case IcmpKind::kUntracked:
+      *verdict = {VerdictKind::kUntracked};
+      return std::nullopt;
+    case IcmpKind::kInvalid:
+      *verdict = Invalid(InvalidReason::kIcmpType);
+      return std::nullopt;
+    default:
+      return KeyOf(zone, packet);
+  }
+}
+
 }  // namespace
 
-// What a packet needs to be tracked in its slot.
+// What is found out about a packet before it comes to its slot. Its key is made
+// again there: that is cheaper than to keep it.
 struct Tracker::Prepared {
-  DirectedKey key;
   uint64_t hash;
   Time now;
-  uint32_t slot;
+  uint16_t slot;
+  Family family;
   bool is_error;
 };
 
 // Memory of one thread for the packets of one chunk.
 struct Tracker::Scratch {
-  static constexpr uint32_t kDecided = UINT32_MAX;
+  // Instead of a slot.
+  static constexpr uint16_t kDecided = UINT16_MAX;
 
   std::vector<Prepared> prepared;
   // Packet indexes, ordered by slot, then by place in the batch.
@@ -55,6 +95,18 @@ struct Tracker::Scratch {
     begin[0] = 0;
   }
 };
+
+// Calls visit(slot, packets) for each slot of a window.
+template <typename Visit>
+void Tracker::ForEachGroup(std::span<const uint32_t> window, const Scratch& scratch, Visit visit) {
+  for (size_t begin = 0; begin < window.size();) {
+    const uint16_t slot = scratch.prepared[window[begin]].slot;
+    size_t end = begin + 1;
+    while (end < window.size() && scratch.prepared[window[end]].slot == slot) ++end;
+    visit(slot, window.subspan(begin, end - begin));
+    begin = end;
+  }
+}
 
 absl::Status TrackerOptions::Validate() const {
   if (!std::has_single_bit(slot_count) || slot_count > 4096) {
@@ -141,13 +193,7 @@ void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
     const std::span<Verdict> answers = verdicts.first(count);
     const Time chunk_end = Prepare(zone, batch, chunk, answers, &scratch);
     scratch.OrderBySlot(options_.slot_count);
-    for (uint32_t slot = 0; slot < options_.slot_count; ++slot) {
-      const uint32_t begin = scratch.begin[slot];
-      const uint32_t size = scratch.begin[slot + 1] - begin;
-      if (size == 0) continue;
-      const std::span<const uint32_t> order(scratch.order.data() + begin, size);
-      TrackInSlot(slot, &zone, batch.sensor, order, scratch, chunk, answers);
-    }
+    TrackChunk(&zone, batch.sensor, chunk, answers, scratch);
     // Only now: Expire, in another thread, must not use a time that packets not
     // yet tracked come before.
     if (zone.clock == ZoneClock::kPacket) zone.Advance(chunk_end);
@@ -168,63 +214,71 @@ Time Tracker::Prepare(const Zone& zone, const Batch& batch, std::span<const Pack
     Prepared& entry = scratch->prepared[i];
     packet_now = std::max(packet_now, packet.time);
     entry.now = zone.clock == ZoneClock::kServer ? batch.server_now : packet_now;
+    entry.family = packet.family;
+    entry.is_error = false;
     entry.slot = Scratch::kDecided;
+    std::optional<DirectedKey> key;
     if ((packet.flags & packet_flag::kMalformed) != 0) {
       verdicts[i] = Invalid(packet.malformed);
-      continue;
-    }
-    const IcmpKind icmp = KindOfIcmp(packet);
-    std::optional<DirectedKey> key;
-    if (icmp == IcmpKind::kError) {
-      const InvalidReason reason = CheckIcmpError(packet);
-      if (reason != InvalidReason::kNone) {
-        verdicts[i] = Invalid(reason);
-        continue;
-      }
-      const Quote& quote = *packet.quote;
-      key = MakeKey(zone.index, packet.family, quote.protocol, quote.source, quote.destination,
-                    quote.ports);
-      if (!key.has_value()) {
-        verdicts[i] = Invalid(InvalidReason::kIcmpErrorUnknown);
-        continue;
-      }
-    } else if (icmp == IcmpKind::kUntracked) {
-      verdicts[i] = {VerdictKind::kUntracked};
-      continue;
-    } else if (icmp == IcmpKind::kInvalid) {
-      verdicts[i] = Invalid(InvalidReason::kIcmpType);
-      continue;
+    } else if (packet.protocol == kProtocolIcmp || packet.protocol == kProtocolIcmpv6) {
+      key = KeyOfIcmp(zone, packet, &entry.is_error, &verdicts[i]);
     } else {
-      // Of no other type, so that it has a key.
-      key = MakeKey(zone.index, packet.family, packet.protocol, packet.source, packet.destination,
-                    packet.ports);
-      CT_CHECK(key.has_value());
+      key = KeyOf(zone, packet);
     }
-    entry.key = *key;
-    entry.is_error = icmp == IcmpKind::kError;
-    entry.hash = TableHash(options_.table_secret, entry.key.key);
-    entry.slot = SlotOfKey(zone, entry.key.key);
+    if (!key.has_value()) continue;
+    entry.hash = TableHash(options_.table_secret, key->key);
+    entry.slot = static_cast<uint16_t>(SlotOfKey(zone, key->key));
   }
   return packet_now;
 }
 
+void Tracker::TrackChunk(Zone* zone, uint16_t sensor, std::span<const Packet> packets,
+                         std::span<Verdict> verdicts, const Scratch& scratch) {
+  const std::span<const uint32_t> order(scratch.order);
+  for (size_t begin = 0; begin < order.size();) {
+    // A window ends with a slot.
+    size_t end = std::min(begin + kWindowPackets, order.size());
+    while (end < order.size() &&
+           scratch.prepared[order[end]].slot == scratch.prepared[order[end - 1]].slot) {
+      ++end;
+    }
+    const std::span<const uint32_t> window = order.subspan(begin, end - begin);
+    for (const uint32_t i : window) {
+      const Prepared& entry = scratch.prepared[i];
+      slots_[entry.slot]->PrefetchBucket(entry.family, entry.hash);
+      Prefetch(&packets[i]);
+    }
+    ForEachGroup(window, scratch, [&](uint32_t number, std::span<const uint32_t> group) {
+      PrefetchInSlot(number, group, scratch);
+    });
+    ForEachGroup(window, scratch, [&](uint32_t number, std::span<const uint32_t> group) {
+      TrackInSlot(number, zone, sensor, group, scratch, packets, verdicts);
+    });
+    begin = end;
+  }
+}
+
+void Tracker::PrefetchInSlot(uint32_t number, std::span<const uint32_t> group,
+                             const Scratch& scratch) {
+  Slot& slot = *slots_[number];
+  const MutexLock lock(&slot.mutex());
+  for (const uint32_t i : group) {
+    slot.PrefetchRecord(scratch.prepared[i].family, scratch.prepared[i].hash);
+  }
+}
+
 void Tracker::TrackInSlot(uint32_t number, Zone* zone, uint16_t sensor,
-                          std::span<const uint32_t> order, const Scratch& scratch,
+                          std::span<const uint32_t> group, const Scratch& scratch,
                           std::span<const Packet> packets, std::span<Verdict> verdicts) {
   Slot& slot = *slots_[number];
   const MutexLock lock(&slot.mutex());
-  // Two rounds of loads for the whole group, so that they overlap.
-  for (const uint32_t i : order) {
-    slot.PrefetchBucket(scratch.prepared[i].key.key.family, scratch.prepared[i].hash);
-  }
-  for (const uint32_t i : order) {
-    slot.PrefetchRecord(scratch.prepared[i].key.key.family, scratch.prepared[i].hash);
-  }
-  for (const uint32_t i : order) {
+  for (const uint32_t i : group) {
     const Prepared& entry = scratch.prepared[i];
     const TrackContext context{zone, entry.now, sensor};
-    verdicts[i] = entry.is_error ? slot.TrackError(packets[i], entry.key, entry.hash, context)
-                                 : slot.Track(packets[i], entry.key, entry.hash, context);
+    verdicts[i] =
+        entry.is_error
+            ? slot.TrackError(packets[i], *KeyOfQuote(*zone, packets[i]), entry.hash, context)
+            : slot.Track(packets[i], *KeyOf(*zone, packets[i]), entry.hash, context);
   }
   Publish(number, slot);
 }

@@ -178,11 +178,16 @@ class Tracker {
     std::atomic<uint64_t> sequence{0};
   };
 
-  // Finds key, hash, slot and time of each packet, or its verdict at once.
+  // Finds hash, slot and time of each packet, or its verdict at once.
   // Returns what a packet clock says after the last one.
   Time Prepare(const Zone& zone, const Batch& batch, std::span<const Packet> packets,
                std::span<Verdict> verdicts, Scratch* scratch) const;
-  void TrackInSlot(uint32_t slot, Zone* zone, uint16_t sensor, std::span<const uint32_t> order,
+  void TrackChunk(Zone* zone, uint16_t sensor, std::span<const Packet> packets,
+                  std::span<Verdict> verdicts, const Scratch& scratch);
+  template <typename Visit>
+  static void ForEachGroup(std::span<const uint32_t> window, const Scratch& scratch, Visit visit);
+  void PrefetchInSlot(uint32_t slot, std::span<const uint32_t> group, const Scratch& scratch);
+  void TrackInSlot(uint32_t slot, Zone* zone, uint16_t sensor, std::span<const uint32_t> group,
                    const Scratch& scratch, std::span<const Packet> packets,
                    std::span<Verdict> verdicts);
   void Publish(uint32_t number, Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(slot.mutex()) {

@@ -7,6 +7,7 @@
 // side is another connection.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 
@@ -44,7 +45,14 @@ constexpr bool IsSymmetric(const Key& key) {
 }
 
 // True for protocols whose connections are told apart by ports.
-bool HasPorts(uint8_t protocol);
+constexpr bool HasPorts(uint8_t protocol) {
+  return protocol == kProtocolTcp || protocol == kProtocolUdp || protocol == kProtocolSctp ||
+         protocol == kProtocolUdplite;
+}
+// True for ICMP in IPv4 and ICMPv6 in IPv6.
+constexpr bool IsIcmpOf(Family family, uint8_t protocol) {
+  return protocol == (family == Family::kIpv4 ? kProtocolIcmp : kProtocolIcmpv6);
+}
 
 // The ICMP (or ICMPv6) type that answers `type`, or asks for it. Nullopt when
 // the type is neither query nor answer.
@@ -52,11 +60,25 @@ std::optional<uint8_t> InverseIcmpType(Family family, uint8_t type);
 // True when `type` asks a question: its packets can start a connection.
 bool IsIcmpQuery(Family family, uint8_t type);
 
+// MakeKey for ICMP.
+std::optional<DirectedKey> MakeIcmpKey(ZoneIndex zone, Family family, uint8_t protocol,
+                                       const Address& source, const Address& destination,
+                                       uint32_t ports);
+
 // The key of a packet with these addresses. Nullopt when it can belong to no
 // connection: an ICMP type that is neither query nor answer.
-std::optional<DirectedKey> MakeKey(ZoneIndex zone, Family family, uint8_t protocol,
-                                   const Address& source, const Address& destination,
-                                   uint32_t ports);
+inline std::optional<DirectedKey> MakeKey(ZoneIndex zone, Family family, uint8_t protocol,
+                                          const Address& source, const Address& destination,
+                                          uint32_t ports) {
+  if (IsIcmpOf(family, protocol)) {
+    return MakeIcmpKey(zone, family, protocol, source, destination, ports);
+  }
+  if (!HasPorts(protocol) && protocol != kProtocolGre) ports = 0;
+  const bool swap =
+      destination < source || (destination == source && DestinationPort(ports) < SourcePort(ports));
+  if (!swap) return DirectedKey{{source, destination, ports, zone, protocol, family}, true};
+  return DirectedKey{{destination, source, std::rotl(ports, 16), zone, protocol, family}, false};
+}
 
 // The deployment's slot hash: XXH3-64 with `seed` over the zone number (4 bytes,
 // little-endian), the family (one byte, 4 or 6) and both addresses in network

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "server/tracker/tuple.h"
 #include "tests/differential/conversation.h"
 
 namespace conntrack {

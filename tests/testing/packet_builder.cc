@@ -346,10 +346,6 @@ uint32_t PortsWordOf(const Endpoints& endpoints, const QuoteSpec& quote) {
   return PortsWordOf(endpoints, quoted);
 }
 
-bool IsIcmpOf(Family family, uint8_t protocol) {
-  return protocol == (family == Family::kIpv4 ? kProtocolIcmp : kProtocolIcmpv6);
-}
-
 std::vector<uint8_t> PaddedOptions(const PacketSpec& spec) {
   std::vector<uint8_t> options = spec.tcp_options;
   CT_CHECK(options.size() <= 40);

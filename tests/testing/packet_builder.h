@@ -123,9 +123,6 @@ uint16_t PortOf(const Endpoints& endpoints, Role role, uint16_t connection);
 // As Packet::ports and Quote::ports.
 uint32_t PortsWordOf(const Endpoints& endpoints, const PacketSpec& spec);
 uint32_t PortsWordOf(const Endpoints& endpoints, const QuoteSpec& quote);
-// True for ICMP in IPv4 and ICMPv6 in IPv6.
-bool IsIcmpOf(Family family, uint8_t protocol);
-
 // The packet from its IP header on, checksums right unless the spec says
 // otherwise. `tag` stands in the IPv4 identification or the IPv6 flow label, so
 // that the packet can be recognised where it comes out.
