@@ -6,6 +6,8 @@ namespace {
 // Bits of `shape` that packet.h does not name.
 constexpr uint8_t kFlagSparse = 0x40;
 constexpr uint8_t kFlagReserved = 0x80;
+// What must agree with the sparse columns, or be 0.
+constexpr uint8_t kFlagsOfRows = packet_flag::kMalformed | kFlagSparse | kFlagReserved;
 
 constexpr uint32_t kIpv6Header = 40;
 constexpr uint32_t kExtensionsInLongLengths = 15;
@@ -84,14 +86,20 @@ std::optional<BatchError> PacketReader::ReadFixed(const v1::PacketBatch& batch) 
     packet.sequence = batch.sequence(row);
     packet.acknowledgment = batch.acknowledgment(row);
     packet.window = static_cast<uint16_t>(batch.shape(row));
-    if (auto error = ReadFlags(batch.shape(row), i, &packet)) return error;
+    const auto flags = static_cast<uint8_t>(batch.shape(row) >> 24);
+    // Most packets have nothing but fixed columns.
+    const bool plain = (flags & kFlagsOfRows) == 0 && sparse_.RowsOf(i) == 0;
+    if (!plain || packet.protocol == kProtocolSctp) {
+      if (auto error = CheckFlags(flags, packet.protocol, i)) return error;
+    }
+    packet.flags = static_cast<uint8_t>(flags & ~kFlagSparse);
     if (auto error = ReadLengths(batch, i, &packet)) return error;
   }
   return std::nullopt;
 }
 
-std::optional<BatchError> PacketReader::ReadFlags(uint32_t shape, size_t i, Packet* packet) const {
-  const auto flags = static_cast<uint8_t>(shape >> 24);
+std::optional<BatchError> PacketReader::CheckFlags(uint8_t flags, uint8_t protocol,
+                                                   size_t i) const {
   const uint8_t rows = sparse_.RowsOf(i);
   const bool malformed = (flags & packet_flag::kMalformed) != 0;
   if ((flags & kFlagReserved) != 0) {
@@ -106,12 +114,11 @@ std::optional<BatchError> PacketReader::ReadFlags(uint32_t shape, size_t i, Pack
                   " does not agree with column malformed");
   }
   const bool has_chunks = (rows & SparseColumns::kSctpChunks) != 0;
-  if (has_chunks != (packet->protocol == kProtocolSctp && !malformed)) {
+  if (has_chunks != (protocol == kProtocolSctp && !malformed)) {
     return Reject(v1::BATCH_REJECTION_FLAGS, "column sctp_chunks: packet ", i, " of protocol ",
-                  int{packet->protocol}, malformed ? ", malformed," : "",
+                  int{protocol}, malformed ? ", malformed," : "",
                   has_chunks ? " has a row" : " has no row");
   }
-  packet->flags = static_cast<uint8_t>(flags & ~kFlagSparse);
   return std::nullopt;
 }
 

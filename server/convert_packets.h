@@ -37,7 +37,7 @@ class PacketReader {
  private:
   std::optional<BatchError> CheckShape(const v1::PacketBatch& batch, uint32_t packets_max) const;
   std::optional<BatchError> ReadFixed(const v1::PacketBatch& batch);
-  std::optional<BatchError> ReadFlags(uint32_t shape, size_t i, Packet* packet) const;
+  std::optional<BatchError> CheckFlags(uint8_t flags, uint8_t protocol, size_t i) const;
   std::optional<BatchError> ReadLengths(const v1::PacketBatch& batch, size_t i, Packet* packet);
 
   std::vector<Packet> packets_;

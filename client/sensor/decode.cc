@@ -13,7 +13,7 @@ void SetDiscarded(Discard reason, Decoded& decoded) {
 }  // namespace
 
 void Decode(const Frame& frame, Checksums checksums, Decoded& decoded) {
-  decoded.packet = Packet{};
+  decoded.packet = kNoPacket;
   decoded.packet.time_unix_ns = frame.time_unix_ns;
   if (frame.time_unix_ns > kTimeMaxUnixNs) return SetDiscarded(Discard::kTimestamp, decoded);
   const LinkPayload link = ParseLinkLayer(frame.link_type, frame.captured, frame.original_length);

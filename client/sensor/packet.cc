@@ -2,6 +2,8 @@
 
 namespace conntrack::sensor {
 
+const Packet kNoPacket{};
+
 const char* DiscardName(Discard reason) {
   switch (reason) {
     case Discard::kNone:

@@ -10,6 +10,7 @@
 
 #include "client/sensor/decode.h"
 #include "client/sensor/fragments.h"
+#include "client/sensor/sctp.h"
 
 namespace conntrack::sensor {
 namespace {
@@ -31,6 +32,10 @@ void CheckPacket(const Packet& packet) {
   Require(packet.tcp_options < 0x800);
   if (packet.tcp_options != 0) Require(packet.protocol == kTcp);
   if (packet.has_quote) Require(packet.protocol == kIcmp || packet.protocol == kIcmpv6);
+  Require((packet.protocol == kSctp && !malformed) == (packet.sctp_chunk_count != 0));
+  Require(packet.sctp_chunk_count <= kSctpChunksMax);
+  SctpChunks chunks(packet.sctp_chunks);
+  for (uint16_t i = 0; i < packet.sctp_chunk_count; ++i) Require(chunks.Next());
 }
 
 class Replay {
