@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +20,15 @@
 
 namespace conntrack {
 
+// The bytes of a packet, from its IP header on.
+struct WirePacket {
+  std::vector<uint8_t> bytes;
+  // As the frame around it says.
+  Family family = Family::kIpv4;
+  // What stands in it where BuildPacket writes its tag.
+  uint16_t tag = 0;
+};
+
 class KernelSubject {
  public:
   // Unavailable, with the reason, where the kernel cannot be asked.
@@ -26,6 +37,15 @@ class KernelSubject {
   // Sends the packet. The observation holds all events since the last call,
   // those of other connections too.
   absl::StatusOr<Observation> Send(const PacketSpec& spec, const Endpoints& endpoints);
+
+  // Sends bytes; looks at the connection of `tuple`. A packet that does not come
+  // out is waited for as long as `patience`.
+  absl::StatusOr<Observation> SendBytes(
+      const WirePacket& packet, const std::optional<SeenTuple>& tuple,
+      std::chrono::milliseconds patience = KernelNetwork::kPatience);
+
+  // All connections there are.
+  absl::StatusOr<std::vector<SeenConnection>> List() { return netlink_->List(); }
 
   // Ends all connections and takes over switches and timeouts of `settings`,
   // which must be whole seconds. Time starts anew.
