@@ -159,6 +159,13 @@ void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
   }
 }
 
+bool Tracker::FailsChecksum(const Zone& zone, const Packet& packet) const {
+  if ((packet.flags & packet_flag::kChecksumBad) == 0) return false;
+  // Settings are read under any slot's lock; few packets come so far.
+  const MutexLock lock(&slots_[0]->mutex());
+  return zone.settings.checksum;
+}
+
 Time Tracker::Prepare(const Zone& zone, const Batch& batch, std::span<const Packet> packets,
                       std::span<Verdict> verdicts, Scratch* scratch) const {
   scratch->prepared.resize(packets.size());
@@ -189,7 +196,8 @@ Time Tracker::Prepare(const Zone& zone, const Batch& batch, std::span<const Pack
         continue;
       }
     } else if (icmp == IcmpKind::kUntracked) {
-      verdicts[i] = {VerdictKind::kUntracked};
+      verdicts[i] = FailsChecksum(zone, packet) ? Invalid(InvalidReason::kChecksum)
+                                                : Verdict{VerdictKind::kUntracked};
       continue;
     } else if (icmp == IcmpKind::kInvalid) {
       verdicts[i] = Invalid(InvalidReason::kIcmpType);
