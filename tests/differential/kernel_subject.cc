@@ -80,6 +80,8 @@ absl::Status KernelSubject::Reset(const ZoneSettings& settings) {
   return status;
 }
 
+void KernelSubject::Wait(Duration duration) { std::this_thread::sleep_for(duration); }
+
 Duration KernelSubject::WaitUntil(Duration since_reset) const {
   std::this_thread::sleep_until(reset_at_ + since_reset);
   return std::chrono::steady_clock::now() - reset_at_ - since_reset;

@@ -15,19 +15,11 @@
 #include "server/tracker/settings.h"
 #include "tests/differential/kernel_netlink.h"
 #include "tests/differential/kernel_network.h"
+#include "tests/differential/wire_packet.h"
 #include "tests/testing/observation.h"
 #include "tests/testing/packet_builder.h"
 
 namespace conntrack {
-
-// The bytes of a packet, from its IP header on.
-struct WirePacket {
-  std::vector<uint8_t> bytes;
-  // As the frame around it says.
-  Family family = Family::kIpv4;
-  // What stands in it where BuildPacket writes its tag.
-  uint16_t tag = 0;
-};
 
 class KernelSubject {
  public:
@@ -50,6 +42,9 @@ class KernelSubject {
   // Ends all connections and takes over switches and timeouts of `settings`,
   // which must be whole seconds. Time starts anew.
   absl::Status Reset(const ZoneSettings& settings);
+
+  // Returns after so much time.
+  static void Wait(Duration duration);
 
   // Returns when that much time has passed since Reset; how much more it was.
   // Real time is the kernel's only clock.
