@@ -42,20 +42,37 @@ Reassembler::Datagrams::iterator Reassembler::FindOrStart(const Fragment& fragme
   Datagrams& order = Order(packet.ipv6);
   *full = datagrams_.size() >= limits_.datagrams_max;
   if (*full) return order.end();
-  order.push_back(Datagram{key, packet.time_unix_ns, Packet{}, 0, 0, {}});
+  order.push_back(Datagram{key, packet.time_unix_ns, Packet{}, 0, false, 0, {}});
   const auto added = std::prev(order.end());
   datagrams_.emplace(key, added);
   return added;
 }
 
+// Whether the datagram can end where this fragment says, or goes on behind it;
+// notes what it says, also when the fragment brings nothing else, as Linux does.
+bool Reassembler::FitsEnd(const Fragment& fragment, uint32_t end, Datagram* datagram) {
+  if (!fragment.more) {
+    if (end < datagram->end || (datagram->has_last && end != datagram->end)) return false;
+    datagram->has_last = true;
+  } else if (end > datagram->end && datagram->has_last) {
+    return false;
+  }
+  datagram->end = std::max(datagram->end, end);
+  return true;
+}
+
+// Where the run of pieces ends that `piece` belongs to. Pieces that came in order
+// are one to Linux: what lies within them brings nothing new, and what lies
+// within two others overlaps both.
+uint32_t Reassembler::RunEnd(const Datagram& datagram, std::vector<Piece>::const_iterator piece) {
+  while (std::next(piece) != datagram.pieces.end() && std::next(piece)->continues) ++piece;
+  return piece->end();
+}
+
 Reassembler::Outcome Reassembler::Add(const Fragment& fragment, Packet& packet) {
   Expire(packet.time_unix_ns);
-  // Linux takes the whole units of an IPv4 fragment, and refuses that of IPv6.
-  const bool misaligned = fragment.more && fragment.length % 8 != 0;
-  const uint32_t length = misaligned ? fragment.length & ~7u : fragment.length;
-  if (length == 0 || (misaligned && packet.ipv6)) {
-    return DropFragment(Discard::kFragmentMisaligned);
-  }
+  // Linux takes the whole units of a fragment.
+  const uint32_t length = fragment.more ? fragment.length & ~7u : fragment.length;
   const Bytes captured = FirstBytes(fragment.captured, length);
   const uint64_t end = uint64_t{fragment.offset} + length;
   // IPv4 counts its header into the 65,535 bytes, IPv6 only extension headers.
@@ -67,37 +84,44 @@ Reassembler::Outcome Reassembler::Add(const Fragment& fragment, Packet& packet) 
   const auto datagram = FindOrStart(fragment, packet, &full);
   if (full) return DropFragment(Discard::kFragmentMemory);
 
+  // Two ends, or bytes beyond the end, are an overlap with nothing. Linux gives up
+  // an IPv4 datagram for that and for an empty fragment, of IPv6 the fragment.
+  const auto refuse = [&](Discard reason) {
+    return packet.ipv6 ? DropFragment(reason) : DropDatagram(datagram, reason);
+  };
+  if (!FitsEnd(fragment, static_cast<uint32_t>(end), &*datagram)) {
+    return refuse(Discard::kFragmentOverlap);
+  }
+  if (length == 0) return refuse(Discard::kFragmentMisaligned);
   std::vector<Piece>& pieces = datagram->pieces;
   const auto next =
       std::upper_bound(pieces.begin(), pieces.end(), fragment.offset,
                        [](uint32_t offset, const Piece& piece) { return offset < piece.offset; });
   if (next != pieces.begin() && std::prev(next)->end() > fragment.offset) {
-    if (end <= std::prev(next)->end()) return DropFragment(Discard::kFragmentDuplicate);
+    if (end <= RunEnd(*datagram, std::prev(next))) {
+      return DropFragment(Discard::kFragmentDuplicate);
+    }
     return DropDatagram(datagram, Discard::kFragmentOverlap);
   }
   if (next != pieces.end() && end > next->offset) {
-    return DropDatagram(datagram, Discard::kFragmentOverlap);
-  }
-  // Two ends, or bytes beyond the end, are an overlap with nothing.
-  const bool beyond = datagram->length != 0 && end > datagram->length;
-  const bool before = !fragment.more && next != pieces.end();
-  if (beyond || before || (!fragment.more && datagram->length != 0)) {
     return DropDatagram(datagram, Discard::kFragmentOverlap);
   }
   if (pieces.size() >= limits_.fragments_per_datagram_max) {
     return DropDatagram(datagram, Discard::kFragmentMemory);
   }
 
-  pieces.insert(next, Piece{fragment.offset, length, {captured.begin(), captured.end()}});
+  const bool continues =
+      next == pieces.end() && next != pieces.begin() && std::prev(next)->end() == fragment.offset;
+  pieces.insert(next,
+                Piece{fragment.offset, length, continues, {captured.begin(), captured.end()}});
   held_bytes_ += cost;
   ++held_fragments_;
   datagram->received += length;
-  if (!fragment.more) datagram->length = static_cast<uint32_t>(end);
   if (fragment.offset == 0) {
     datagram->first = packet;
     datagram->first.protocol = fragment.protocol;
   }
-  if (datagram->length == 0 || datagram->received != datagram->length) return Outcome::kHeld;
+  if (!datagram->has_last || datagram->received != datagram->end) return Outcome::kHeld;
   Complete(*datagram, packet);
   Forget(datagram);
   return Outcome::kComplete;
@@ -113,7 +137,7 @@ void Reassembler::Complete(const Datagram& datagram, Packet& packet) {
     payload_.insert(payload_.end(), piece.bytes.begin(), piece.bytes.end());
     if (piece.bytes.size() < piece.length) break;
   }
-  payload_length_ = datagram.length;
+  payload_length_ = datagram.end;
   payload_fragments_ = datagram.pieces.size();
 }
 

@@ -99,6 +99,7 @@ class Reassembler {
   struct Piece {
     uint32_t offset;
     uint32_t length;             // On the wire.
+    bool continues;              // Came behind the last one, and begins at its end.
     std::vector<uint8_t> bytes;  // What the capture has of it.
 
     uint32_t end() const { return offset + length; }
@@ -108,7 +109,8 @@ class Reassembler {
     Key key;
     uint64_t start_unix_ns;
     Packet first;               // Network part of the fragment with offset 0.
-    uint32_t length;            // Of the payload; 0 until the last fragment is here.
+    uint32_t end;               // The highest end of a fragment so far.
+    bool has_last;              // A last fragment was seen: `end` is the length.
     uint32_t received;          // Bytes on the wire, all pieces together.
     std::vector<Piece> pieces;  // By offset; no two overlap.
   };
@@ -118,6 +120,8 @@ class Reassembler {
   void Complete(const Datagram& datagram, Packet& packet);
   Outcome DropFragment(Discard reason);
   Outcome DropDatagram(Datagrams::iterator datagram, Discard reason);
+  static uint32_t RunEnd(const Datagram& datagram, std::vector<Piece>::const_iterator piece);
+  static bool FitsEnd(const Fragment& fragment, uint32_t end, Datagram* datagram);
   void Forget(Datagrams::iterator datagram);
   Datagrams& Order(bool ipv6) { return ipv6 ? ipv6_order_ : ipv4_order_; }
 

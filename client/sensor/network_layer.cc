@@ -1,5 +1,7 @@
 #include "client/sensor/network_layer.h"
 
+#include <algorithm>
+
 #include "client/sensor/checksum.h"
 
 namespace conntrack::sensor {
@@ -77,6 +79,27 @@ uint32_t JumboLength(Bytes captured) {
   return 0;
 }
 
+// Whether the payload of a first fragment, behind the fragment header, has all
+// headers up to that of the upper layer (RFC 8200 4.5), as far as they can be
+// followed.
+bool HoldsAllHeaders(uint8_t protocol, Bytes captured, uint32_t length) {
+  const Ipv6Chain chain = FollowIpv6Chain(protocol, captured, length, Reassembly::kAfter);
+  if (chain.end != Ipv6Chain::End::kUpperLayer) return true;
+  uint32_t needed = 1;
+  if (chain.protocol == kTcp) needed = 20;
+  if (chain.protocol == kUdp || chain.protocol == kIcmpv6) needed = 8;
+  return length - chain.length >= needed;
+}
+
+// Whether Linux takes a fragment as it is instead of putting its datagram
+// together: it breaks the rules of fragments.
+bool IsTakenAsItIs(const Ipv6Chain& chain, Bytes payload, uint32_t length) {
+  const uint32_t fragment_length = length - chain.length;
+  if (chain.fragment_more && fragment_length % 8 != 0) return true;
+  return chain.fragment_offset == 0 &&
+         !HoldsAllHeaders(chain.protocol, SkipBytes(payload, chain.length), fragment_length);
+}
+
 NetworkPayload ParseIpv6(Bytes captured, uint32_t original_length, Packet& packet) {
   if (original_length < kIpv6HeaderBytes) return Discarded(Discard::kIpHeader);
   if (captured.size() < kIpv6HeaderBytes) return Discarded(Discard::kCaptureTruncated);
@@ -94,7 +117,10 @@ NetworkPayload ParseIpv6(Bytes captured, uint32_t original_length, Packet& packe
   std::memcpy(packet.destination.data(), captured.data() + 24, 16);
 
   const Bytes payload = FirstBytes(captured.subspan(kIpv6HeaderBytes), length);
-  const Ipv6Chain chain = FollowIpv6Chain(next_header, payload, length, Reassembly::kBefore);
+  Ipv6Chain chain = FollowIpv6Chain(next_header, payload, length, Reassembly::kBefore);
+  if (chain.end == Ipv6Chain::End::kFragment && IsTakenAsItIs(chain, payload, length)) {
+    chain = FollowIpv6Chain(next_header, payload, length, Reassembly::kAfter);
+  }
   packet.protocol = chain.protocol;
   switch (chain.end) {
     case Ipv6Chain::End::kCaptureTruncated:
@@ -130,10 +156,12 @@ Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length,
                        protocol == kIpv6Fragment || protocol == kDestinationOptions ||
                        protocol == kAuthentication;
     if (protocol == kIpv6NoNextHeader) return {End::kMalformed, protocol, at, 0, 0, false};
-    if (!known) return {End::kUpperLayer, protocol, at, 0, 0, false};
-    // Every extension header is at least 8 bytes long.
-    if (length - at < 8) return {End::kMalformed, protocol, at, 0, 0, false};
-    if (captured.size() < at + 8) return {End::kCaptureTruncated, protocol, at, 0, 0, false};
+    if (!known) return {End::kUpperLayer, protocol, std::min(at, length), 0, 0, false};
+    // Linux reads the start of a header and goes on behind it, also where the
+    // packet ends before: then the upper layer has no bytes.
+    const uint32_t needed = protocol == kIpv6Fragment ? 8 : 2;
+    if (length < at + needed) return {End::kMalformed, protocol, at, 0, 0, false};
+    if (captured.size() < at + needed) return {End::kCaptureTruncated, protocol, at, 0, 0, false};
     const uint8_t next = captured[at];
     uint32_t header_length = (captured[at + 1] + 1u) * 8;
     if (protocol == kAuthentication) header_length = (captured[at + 1] + 2u) * 4;
@@ -142,7 +170,7 @@ Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length,
       const uint32_t offset = field & 0xfff8u;
       const bool more = (field & 1) != 0;
       const bool before = reassembly == Reassembly::kBefore;
-      if (offset != 0 || (before && more)) {
+      if (offset != 0 || before) {
         return {before ? End::kFragment : End::kLaterFragment,
                 next,
                 at + 8,
@@ -150,10 +178,8 @@ Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length,
                 offset,
                 more};
       }
-      reassembly = Reassembly::kAfter;
       header_length = 8;
     }
-    if (header_length > length - at) return {End::kMalformed, protocol, at, 0, 0, false};
     at += header_length;
     protocol = next;
   }

@@ -64,10 +64,10 @@ enum class Reassembly : uint8_t { kBefore, kAfter };
 // Follows the chain that starts with header `protocol` at the start of
 // `captured`, of which the wire had `length` bytes.
 //
-// A fragment header that cuts nothing (RFC 6946) is skipped like any other.
-// Linux looks for one datagram to put together: behind such a header, or in a
-// datagram that was put together, a first fragment is read as it is, and a
-// later one has no ports.
+// A fragment header that cuts nothing (RFC 6946) is one of a datagram of one
+// fragment: Linux puts it together like others, which takes the header out. It
+// does so once: in a datagram that was put together, a first fragment is read as
+// it is, and a later one has no ports.
 Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length, Reassembly reassembly);
 
 }  // namespace conntrack::sensor

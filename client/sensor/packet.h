@@ -29,7 +29,7 @@ enum class Discard : uint8_t {
   kIpv4Checksum,        // Header checksum wrong.
   kIpv4TotalLength,     // Longer than the frame that carries it.
   kIpv6PayloadLength,   // Longer than the frame that carries it.
-  kFragmentMisaligned,  // Empty; or IPv6, not the last, and no multiple of 8 bytes long.
+  kFragmentMisaligned,  // Brings no byte, or not the last and no 8 of them.
   kFragmentTooLong,     // Ends beyond 65,535 bytes.
   kFragmentOverlap,     // Overlaps another: the whole datagram is given up.
   kFragmentDuplicate,   // Brings only bytes that are already there.

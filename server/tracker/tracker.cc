@@ -205,6 +205,13 @@ void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
   }
 }
 
+bool Tracker::FailsChecksum(const Zone& zone, const Packet& packet) const {
+  if ((packet.flags & packet_flag::kChecksumBad) == 0) return false;
+  // Settings are read under any slot's lock; few packets come so far.
+  const MutexLock lock(&slots_[0]->mutex());
+  return zone.settings.checksum;
+}
+
 Time Tracker::Prepare(const Zone& zone, const Batch& batch, std::span<const Packet> packets,
                       std::span<Verdict> verdicts, Scratch* scratch) const {
   scratch->prepared.resize(packets.size());
@@ -222,6 +229,8 @@ Time Tracker::Prepare(const Zone& zone, const Batch& batch, std::span<const Pack
       verdicts[i] = Invalid(packet.malformed);
     } else if (packet.protocol == kProtocolIcmp || packet.protocol == kProtocolIcmpv6) {
       key = KeyOfIcmp(zone, packet, &entry.is_error, &verdicts[i]);
+      const bool untracked = !key.has_value() && verdicts[i].kind == VerdictKind::kUntracked;
+      if (untracked && FailsChecksum(zone, packet)) verdicts[i] = Invalid(InvalidReason::kChecksum);
     } else {
       key = KeyOf(zone, packet);
     }

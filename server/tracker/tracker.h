@@ -178,6 +178,8 @@ class Tracker {
     std::atomic<uint64_t> sequence{0};
   };
 
+  // Whether the checksum of a packet is wrong and the zone cares.
+  bool FailsChecksum(const Zone& zone, const Packet& packet) const;
   // Finds hash, slot and time of each packet, or its verdict at once.
   // Returns what a packet clock says after the last one.
   Time Prepare(const Zone& zone, const Batch& batch, std::span<const Packet> packets,

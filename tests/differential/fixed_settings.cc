@@ -39,6 +39,7 @@ absl::Status FixedSettings::Add(absl::string_view word) {
   }
   for (const SettingName& setting : SettingNames()) {
     if (setting.name != name || !setting.is_duration) continue;
+    has_timeouts_ = true;
     const Duration timeout(setting.get(settings));
     if (timeout % std::chrono::seconds(1) != Duration(0)) {
       return Refused(word, "Linux counts timeouts in whole seconds");

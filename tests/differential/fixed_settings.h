@@ -21,8 +21,12 @@ class FixedSettings {
 
   void ApplyTo(ZoneSettings* settings) const;
 
+  // One of them is a timeout.
+  bool has_timeouts() const { return has_timeouts_; }
+
  private:
   std::vector<std::string> words_;
+  bool has_timeouts_ = false;
 };
 
 }  // namespace conntrack

@@ -73,6 +73,7 @@ SeenTuple TupleIn(const nlattr* nest) {
   const auto parts = AttributesOf<CTA_TUPLE_PROTO + 1>(nest);
   const auto ip = AttributesOf<CTA_IP_V6_DST + 1>(parts[CTA_TUPLE_IP]);
   const bool ipv4 = ip[CTA_IP_V4_SRC] != nullptr;
+  tuple.family = ipv4 ? Family::kIpv4 : Family::kIpv6;
   tuple.source = AddressOf(ip[ipv4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC]);
   tuple.destination = AddressOf(ip[ipv4 ? CTA_IP_V4_DST : CTA_IP_V6_DST]);
   const auto protocol = AttributesOf<CTA_PROTO_ICMPV6_CODE + 1>(parts[CTA_TUPLE_PROTO]);
@@ -274,6 +275,28 @@ absl::StatusOr<std::optional<SeenConnection>> KernelNetlink::Get(const SeenTuple
                                 family == Family::kIpv4 ? AF_INET : AF_INET6, ++sequence_);
   PutTuple(message, tuple, family);
   return Request(message, message->nlmsg_len);
+}
+
+absl::StatusOr<std::vector<SeenConnection>> KernelNetlink::List() {
+  alignas(nlmsghdr) std::array<char, 512> request;
+  nlmsghdr* message = PutHeader(request.data(), IPCTNL_MSG_CT_GET, AF_UNSPEC, ++sequence_);
+  message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  if (mnl_socket_sendto(query_, message, message->nlmsg_len) < 0) return Errno("netlink send");
+  std::vector<SeenConnection> connections;
+  alignas(nlmsghdr) std::array<char, 32'768> buffer;
+  while (true) {
+    const ssize_t received = mnl_socket_recvfrom(query_, buffer.data(), buffer.size());
+    if (received < 0) return Errno("netlink receive");
+    int left = static_cast<int>(received);
+    for (const auto* answer = reinterpret_cast<const nlmsghdr*>(buffer.data());
+         mnl_nlmsg_ok(answer, left); answer = mnl_nlmsg_next(answer, &left)) {
+      if (answer->nlmsg_seq != sequence_) continue;
+      if (answer->nlmsg_type == NLMSG_DONE) return connections;
+      if (answer->nlmsg_type == NLMSG_ERROR)
+        return absl::UnavailableError("no list of connections");
+      connections.push_back(ConnectionIn(answer));
+    }
+  }
 }
 
 absl::Status KernelNetlink::Flush() {

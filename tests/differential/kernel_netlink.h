@@ -32,6 +32,9 @@ class KernelNetlink {
   // The connection that a packet of this tuple belongs to.
   absl::StatusOr<std::optional<SeenConnection>> Get(const SeenTuple& tuple, Family family);
 
+  // All connections of the namespace.
+  absl::StatusOr<std::vector<SeenConnection>> List();
+
   // Ends all connections of the namespace. Their events are not reported.
   absl::Status Flush();
 

@@ -24,32 +24,27 @@ namespace {
 // Locally administered; a0 and eb are who packets are for.
 constexpr std::array<uint8_t, 6> kMacEntry = {0x02, 0, 0, 0, 0, 0x01};
 constexpr std::array<uint8_t, 6> kMacSender = {0x02, 0, 0, 0, 0, 0x02};
-// Only a packet that the kernel drops is waited for this long.
-constexpr int kDropWaitMs = 20;
-
 constexpr char kInterfaces[] = R"(
-link set lo up
 link add a0 type veth peer name ea netns %1$s
 link add b0 type veth peer name eb netns %1$s
 link set a0 address 02:00:00:00:00:01
 link set b0 address 02:00:00:00:00:03
+link set a0 mtu 65535
+link set b0 mtu 65535
 link set a0 addrgenmode none
 link set b0 addrgenmode none
 link set a0 up
 link set b0 up
-addr add 10.0.1.1/24 dev a0
-addr add 10.0.2.1/24 dev b0
-addr add fd00:1::1/64 dev a0 nodad
-addr add fd00:2::1/64 dev b0 nodad
-neigh add 10.0.2.2 lladdr 02:00:00:00:00:04 nud permanent dev b0
-neigh add fd00:2::2 lladdr 02:00:00:00:00:04 nud permanent dev b0
-route add default via 10.0.2.2 dev b0
-route add ::/0 via fd00:2::2 dev b0
+neigh add fd00::2 lladdr 02:00:00:00:00:04 nud permanent dev b0
+route add 0.0.0.0/0 via inet6 fd00::2 dev b0 onlink
+route add ::/0 via fd00::2 dev b0 onlink
 )";
 
 constexpr char kEnds[] = R"(
 link set ea address 02:00:00:00:00:02
 link set eb address 02:00:00:00:00:04
+link set ea mtu 65535
+link set eb mtu 65535
 link set ea arp off
 link set eb arp off
 link set ea addrgenmode none
@@ -60,6 +55,9 @@ link set eb up
 
 constexpr char kRules[] = R"(
 table inet verdict {
+  chain output {
+    type filter hook output priority -400; policy drop;
+  }
   chain forward {
     type filter hook forward priority 0;
     ct state new ip dscp set 1
@@ -160,10 +158,10 @@ absl::Status KernelNetwork::SetUp() {
   const int gateway = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
   if (gateway < 0) return Errno("/proc/self/ns/net");
 
-  for (const char* name :
-       {"net/ipv6/conf/all/accept_ra", "net/ipv6/conf/default/accept_ra",
-        "net/ipv4/conf/all/rp_filter", "net/ipv4/conf/default/rp_filter",
-        "net/ipv4/conf/all/send_redirects", "net/ipv4/conf/default/send_redirects"}) {
+  for (const char* name : {"net/ipv6/conf/all/accept_ra", "net/ipv6/conf/default/accept_ra",
+                           "net/ipv4/conf/all/rp_filter", "net/ipv4/conf/default/rp_filter",
+                           "net/ipv4/conf/all/send_redirects",
+                           "net/ipv4/conf/default/send_redirects", "net/ipv4/ipfrag_max_dist"}) {
     if (absl::Status status = Write(absl::StrCat("/proc/sys/", name), "0"); !status.ok()) {
       return status;
     }
@@ -171,7 +169,8 @@ absl::Status KernelNetwork::SetUp() {
   const std::string ends_path = absl::StrCat("/proc/", getpid(), "/fd/", ends);
   absl::Status status = Pipe("ip -batch -", WithNamespace(kInterfaces, ends_path));
   if (!status.ok()) return status;
-  for (const char* name : {"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"}) {
+  for (const char* name : {"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding",
+                           "net/ipv4/conf/all/route_localnet"}) {
     if (status = Write(absl::StrCat("/proc/sys/", name), "1"); !status.ok()) return status;
   }
   if (status = Pipe("nft -f -", kRules); !status.ok()) return status;
@@ -201,28 +200,35 @@ absl::Status KernelNetwork::SetSysctl(const std::string& name, const std::string
   return Write(absl::StrCat("/proc/sys/net/netfilter/", name), value);
 }
 
-std::optional<uint8_t> KernelNetwork::Forward(std::span<const uint8_t> packet, uint16_t tag) {
+std::optional<uint8_t> KernelNetwork::Receive(uint16_t tag) {
+  std::array<uint8_t, 2048> buffer;
+  while (true) {
+    const ssize_t size = recv(receive_socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (size < 0) return std::nullopt;
+    const auto dscp = DscpOf(std::span(buffer).first(static_cast<size_t>(size)), tag);
+    if (dscp.has_value()) return dscp;
+  }
+}
+
+std::optional<uint8_t> KernelNetwork::Forward(std::span<const uint8_t> packet, Family family,
+                                              uint16_t tag, std::chrono::milliseconds patience) {
+  // What an earlier packet left: the rest of its fragments.
+  while (recv(receive_socket_, nullptr, 0, MSG_DONTWAIT) >= 0) {
+  }
   std::vector<uint8_t> frame;
   frame.reserve(14 + packet.size());
   frame.insert(frame.end(), kMacEntry.begin(), kMacEntry.end());
   frame.insert(frame.end(), kMacSender.begin(), kMacSender.end());
-  const uint16_t type = packet[0] >> 4 == 4 ? ETHERTYPE_IP : ETHERTYPE_IPV6;
+  const uint16_t type = family == Family::kIpv4 ? ETHERTYPE_IP : ETHERTYPE_IPV6;
   frame.push_back(static_cast<uint8_t>(type >> 8));
   frame.push_back(static_cast<uint8_t>(type));
   frame.insert(frame.end(), packet.begin(), packet.end());
   if (send(send_socket_, frame.data(), frame.size(), 0) < 0) return std::nullopt;
-  std::array<uint8_t, 2048> buffer;
-  for (bool waited = false;;) {
-    const ssize_t size = recv(receive_socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (size >= 0) {
-      const auto dscp = DscpOf(std::span(buffer).first(static_cast<size_t>(size)), tag);
-      if (dscp.has_value()) return dscp;
-      continue;
-    }
-    if (waited) return std::nullopt;
+  for (;;) {
+    if (const std::optional<uint8_t> dscp = Receive(tag)) return dscp;
     // The machine may have put the delivery off to another thread.
     pollfd poller = {receive_socket_, POLLIN, 0};
-    waited = poll(&poller, 1, kDropWaitMs) == 0;
+    if (poll(&poller, 1, static_cast<int>(patience.count())) == 0) return std::nullopt;
   }
 }
 

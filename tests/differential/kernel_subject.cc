@@ -48,10 +48,18 @@ absl::StatusOr<std::unique_ptr<KernelSubject>> KernelSubject::Create() {
 absl::StatusOr<Observation> KernelSubject::Send(const PacketSpec& spec,
                                                 const Endpoints& endpoints) {
   ++tag_;
+  return SendBytes({BuildPacket(spec, endpoints, tag_), endpoints.family, tag_},
+                   TupleOf(spec, endpoints));
+}
+
+absl::StatusOr<Observation> KernelSubject::SendBytes(const WirePacket& packet,
+                                                     const std::optional<SeenTuple>& tuple,
+                                                     std::chrono::milliseconds patience) {
   Observation observation;
-  observation.verdict = VerdictOf(network_->Forward(BuildPacket(spec, endpoints, tag_), tag_));
-  if (const std::optional<SeenTuple> tuple = TupleOf(spec, endpoints)) {
-    auto connection = netlink_->Get(*tuple, endpoints.family);
+  observation.verdict =
+      VerdictOf(network_->Forward(packet.bytes, packet.family, packet.tag, patience));
+  if (tuple.has_value()) {
+    auto connection = netlink_->Get(*tuple, tuple->family);
     if (!connection.ok()) return connection.status();
     observation.connection = *connection;
   }
@@ -71,6 +79,8 @@ absl::Status KernelSubject::Reset(const ZoneSettings& settings) {
   reset_at_ = std::chrono::steady_clock::now();
   return status;
 }
+
+void KernelSubject::Wait(Duration duration) { std::this_thread::sleep_for(duration); }
 
 Duration KernelSubject::WaitUntil(Duration since_reset) const {
   std::this_thread::sleep_until(reset_at_ + since_reset);

@@ -29,9 +29,9 @@ std::string StatusText(uint16_t status) {
   return names.empty() ? "-" : absl::StrJoin(names, "+");
 }
 
-std::string RoleText(const SeenConnection& connection, const Endpoints& endpoints) {
+std::string RoleText(const SeenTuple& tuple, const Endpoints& endpoints) {
   for (size_t role = 0; role < kRoles; ++role) {
-    if (endpoints.address[role] != connection.original.source) continue;
+    if (endpoints.address[role] != tuple.source) continue;
     return kRoleNames[role];
   }
   return "stranger";
@@ -60,12 +60,11 @@ std::string BytesText(const std::array<Counters, 2>& counters) {
   return absl::StrCat(counters[0].bytes, "/", counters[1].bytes);
 }
 
-std::string EventText(const SeenEvent& event, const Endpoints& endpoints) {
+std::string EventText(const SeenEvent& event, const TupleName& name) {
   static constexpr std::array<const char*, 4> kTypes = {"?", "new", "update", "destroy"};
   const SeenConnection& connection = event.connection;
-  std::string text =
-      absl::StrCat(kTypes[static_cast<size_t>(event.type)], "{", StatusText(connection.status), ",",
-                   RoleText(connection, endpoints));
+  std::string text = absl::StrCat(kTypes[static_cast<size_t>(event.type)], "{",
+                                  StatusText(connection.status), ",", name(connection.original));
   if (connection.state.has_value()) absl::StrAppend(&text, ",", *connection.state);
   if (connection.windows.has_value()) {
     absl::StrAppend(&text, ",", ScalesText(*connection.windows), ",",
@@ -110,6 +109,7 @@ std::optional<SeenTuple> TupleOf(const PacketSpec& spec, const Endpoints& endpoi
   SeenTuple tuple;
   Role source = spec.source;
   Role destination = spec.destination;
+  tuple.family = endpoints.family;
   tuple.protocol = spec.protocol;
   tuple.ports = PortsWordOf(endpoints, spec);
   if (spec.quote.has_value()) {
@@ -127,7 +127,26 @@ std::optional<SeenTuple> TupleOf(const PacketSpec& spec, const Endpoints& endpoi
   return tuple;
 }
 
+std::optional<SeenTuple> TupleOf(const Packet& packet) {
+  SeenTuple tuple{packet.protocol, packet.source, packet.destination, packet.ports, packet.family};
+  if (packet.quote != nullptr) {
+    tuple.protocol = packet.quote->protocol;
+    tuple.source = packet.quote->source;
+    tuple.destination = packet.quote->destination;
+    tuple.ports = packet.quote->ports;
+  }
+  if (IsIcmpOf(tuple.family, tuple.protocol) &&
+      !InverseIcmpType(tuple.family, IcmpType(tuple.ports)).has_value()) {
+    return std::nullopt;
+  }
+  return tuple;
+}
+
 Fields Describe(const Observation& observation, const Endpoints& endpoints) {
+  return Describe(observation, [&](const SeenTuple& tuple) { return RoleText(tuple, endpoints); });
+}
+
+Fields Describe(const Observation& observation, const TupleName& name) {
   Fields fields;
   const auto add = [&](const char* key, std::string value) {
     fields.emplace_back(key, std::move(value));
@@ -149,7 +168,7 @@ Fields Describe(const Observation& observation, const Endpoints& endpoints) {
     add("state", StateText(connection));
     add("status", StatusText(connection.status));
     if (connection.timeout.has_value()) add("timeout", absl::StrCat(*connection.timeout));
-    add("from", RoleText(connection, endpoints));
+    add("from", name(connection.original));
     if (connection.windows.has_value()) {
       add("scale", ScalesText(*connection.windows));
       add("flags", FlagsText(*connection.windows));
@@ -163,7 +182,7 @@ Fields Describe(const Observation& observation, const Endpoints& endpoints) {
   std::vector<std::string> events;
   std::vector<std::string> left;
   for (const SeenEvent& event : observation.events) {
-    events.push_back(EventText(event, endpoints));
+    events.push_back(EventText(event, name));
     if (event.connection.timeout.has_value()) {
       left.push_back(absl::StrCat(*event.connection.timeout));
     }

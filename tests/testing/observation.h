@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,6 +28,7 @@ struct SeenTuple {
   Address source;
   Address destination;
   uint32_t ports = 0;
+  Family family = Family::kIpv4;
 };
 
 struct SeenWindows {
@@ -68,6 +70,8 @@ struct Observation {
 // The connection that `spec` belongs to, as seen by its own direction; for an
 // ICMP error that of its quote. Nullopt when nothing can have such a name.
 std::optional<SeenTuple> TupleOf(const PacketSpec& spec, const Endpoints& endpoints);
+// The same of a packet as the tracker is told it.
+std::optional<SeenTuple> TupleOf(const Packet& packet);
 
 // An observation as keys and values:
 //   verdict    new, established, related, invalid, untracked, table_full, dropped
@@ -84,6 +88,9 @@ std::optional<SeenTuple> TupleOf(const PacketSpec& spec, const Endpoints& endpoi
 //   left       seconds left in each event
 using Fields = std::vector<std::pair<std::string, std::string>>;
 Fields Describe(const Observation& observation, const Endpoints& endpoints);
+// The same where ends have no roles: `from` is what `name` makes of a tuple.
+using TupleName = std::function<std::string(const SeenTuple&)>;
+Fields Describe(const Observation& observation, const TupleName& name);
 
 // Compares the keys of `expected`; empty when all are equal, else a sentence
 // for each that is not. Seconds may differ by `tolerance`. An event without

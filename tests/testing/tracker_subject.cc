@@ -16,7 +16,8 @@ SeenConnection SeenOf(const StoredConnection& stored) {
   const ConnectionRef ref = stored.ref();
   SeenConnection seen;
   seen.original = {ref.protocol(), ref.source(Direction::kOriginal),
-                   ref.destination(Direction::kOriginal), ref.ports(Direction::kOriginal)};
+                   ref.destination(Direction::kOriginal), ref.ports(Direction::kOriginal),
+                   ref.family()};
   seen.status = stored.record.status;
   return seen;
 }
@@ -72,17 +73,20 @@ TrackerSubject::TrackerSubject(const ZoneSettings& settings, PacketSource source
 Observation TrackerSubject::Send(const PacketSpec& spec, const Endpoints& endpoints, Time now) {
   PacketParts parts;
   const std::optional<Packet> packet = source_(spec, endpoints, now, &parts);
+  return Track(packet.has_value() ? &*packet : nullptr, TupleOf(spec, endpoints), now);
+}
+
+Observation TrackerSubject::Track(const Packet* packet, const std::optional<SeenTuple>& tuple,
+                                  Time now) {
   Observation observation;
-  if (packet.has_value()) {
+  if (packet != nullptr) {
     observation.verdict.emplace();
-    tracker_->Process({.zone = 0, .server_now = now}, std::span(&*packet, 1),
+    tracker_->Process({.zone = 0, .server_now = now}, std::span(packet, 1),
                       std::span(&*observation.verdict, 1));
   }
   // As the server does between packets: not every packet looks at connections.
   tracker_->Expire(now, SIZE_MAX);
-  if (const std::optional<SeenTuple> tuple = TupleOf(spec, endpoints)) {
-    FindConnection(*tuple, endpoints.family, now, &observation);
-  }
+  if (tuple.has_value()) FindConnection(*tuple, tuple->family, now, &observation);
   TakeEvents(&observation);
   return observation;
 }
@@ -93,6 +97,13 @@ Observation TrackerSubject::Look(const SeenTuple& tuple, Family family, Time now
   FindConnection(tuple, family, now, &observation);
   TakeEvents(&observation);
   return observation;
+}
+
+std::optional<Time> TrackerSubject::CreatedAt(const SeenTuple& tuple, Time now) const {
+  const std::optional<StoredConnection> found = tracker_->Find(
+      0, tuple.family, tuple.protocol, tuple.source, tuple.destination, tuple.ports, now);
+  if (!found.has_value()) return std::nullopt;
+  return found->ref().created();
 }
 
 void TrackerSubject::FindConnection(const SeenTuple& tuple, Family family, Time now,

@@ -34,6 +34,12 @@ class TrackerSubject {
   // last call, those of other connections too.
   Observation Send(const PacketSpec& spec, const Endpoints& endpoints, Time now);
 
+  // Tracks `packet`, when there is one, and looks at the connection of `tuple`.
+  Observation Track(const Packet* packet, const std::optional<SeenTuple>& tuple, Time now);
+
+  // When the connection of this packet began; nullopt when there is none.
+  std::optional<Time> CreatedAt(const SeenTuple& tuple, Time now) const;
+
   // Expires what is due, as the server does between packets, and looks at a
   // connection. The observation has no verdict.
   Observation Look(const SeenTuple& tuple, Family family, Time now);

@@ -11,8 +11,8 @@
 
 #include "conntrack/v1/ingest_service.grpc.pb.h"
 #include "tests/integration/server/byte_call.h"
-#include "tests/integration/server/server_process.h"
 #include "tests/testing/local_server.h"
+#include "tests/testing/server_process.h"
 
 namespace conntrack {
 namespace {

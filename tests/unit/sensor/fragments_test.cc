@@ -250,17 +250,59 @@ TEST_F(ReassemblerTest, Ipv4FragmentIsCutToWholeUnits) {
   EXPECT_EQ(Drops(Discard::kFragmentMisaligned), 1u);
 }
 
-TEST_F(ReassemblerTest, Ipv6FragmentOfOddLengthIsRefused) {
-  const Buffer datagram = testing::UdpDatagram(Ipv6Header(17), 5'000, 53, Buffer(92, 1));
-  EXPECT_EQ(AddFrame(Ipv6Fragment(datagram, 0, 50, 9)), Outcome::kDropped);
-  EXPECT_EQ(Drops(Discard::kFragmentMisaligned), 1u);
-}
-
-TEST_F(ReassemblerTest, EmptyFragmentIsRefusedAlone) {
+TEST_F(ReassemblerTest, EmptyFragmentEndsItsIpv4Datagram) {
   const Buffer datagram = Datagram(92);
   EXPECT_EQ(Add(datagram, 0, 48), Outcome::kHeld);
   EXPECT_EQ(Add(datagram, 48, 48), Outcome::kDropped);
+  EXPECT_EQ(Drops(Discard::kFragmentMisaligned), 2u);
+  EXPECT_EQ(Add(datagram, 48, 100), Outcome::kHeld);
+}
+
+TEST_F(ReassemblerTest, EmptyFragmentOfIpv6IsRefusedAlone) {
+  const Buffer datagram = testing::UdpDatagram(Ipv6Header(17), 5'000, 53, Buffer(92, 1));
+  EXPECT_EQ(AddFrame(Ipv6Fragment(datagram, 0, 48, 9)), Outcome::kHeld);
+  EXPECT_EQ(AddFrame(Ipv6Fragment(datagram, 48, 48, 9)), Outcome::kDropped);
+  EXPECT_EQ(Drops(Discard::kFragmentMisaligned), 1u);
+  EXPECT_EQ(AddFrame(Ipv6Fragment(datagram, 48, 100, 9)), Outcome::kComplete);
+}
+
+TEST_F(ReassemblerTest, ASecondEndRefusesTheIpv6FragmentAndTheIpv4Datagram) {
+  const Buffer datagram = Datagram(92);
+  EXPECT_EQ(Add(datagram, 48, 100), Outcome::kHeld);
+  EXPECT_EQ(Add(Buffer(40, 1), 32, 40), Outcome::kDropped);
+  EXPECT_EQ(Drops(Discard::kFragmentOverlap), 2u);
+  const Buffer other = testing::UdpDatagram(Ipv6Header(17), 5'000, 53, Buffer(92, 1));
+  EXPECT_EQ(AddFrame(Ipv6Fragment(other, 48, 100, 9)), Outcome::kHeld);
+  EXPECT_EQ(AddFrame(Ipv6Fragment(Buffer(40, 1), 32, 40, 9)), Outcome::kDropped);
+  EXPECT_EQ(Drops(Discard::kFragmentOverlap), 3u);
+  EXPECT_EQ(AddFrame(Ipv6Fragment(other, 0, 48, 9)), Outcome::kComplete);
+}
+
+TEST_F(ReassemblerTest, WhatLiesInARunOfOrderedFragmentsIsADuplicate) {
+  const Buffer datagram = Datagram(92);
+  EXPECT_EQ(Add(datagram, 0, 24), Outcome::kHeld);
+  EXPECT_EQ(Add(datagram, 24, 48), Outcome::kHeld);
+  EXPECT_EQ(Add(datagram, 16, 40), Outcome::kDropped);
+  EXPECT_EQ(Drops(Discard::kFragmentDuplicate), 1u);
   EXPECT_EQ(Add(datagram, 48, 100), Outcome::kComplete);
+}
+
+TEST_F(ReassemblerTest, WhatLiesInFragmentsOutOfOrderIsAnOverlap) {
+  const Buffer datagram = Datagram(92);
+  EXPECT_EQ(Add(datagram, 24, 48), Outcome::kHeld);
+  EXPECT_EQ(Add(datagram, 0, 24), Outcome::kHeld);
+  EXPECT_EQ(Add(datagram, 16, 40), Outcome::kDropped);
+  EXPECT_EQ(Drops(Discard::kFragmentOverlap), 3u);
+}
+
+TEST_F(ReassemblerTest, ADuplicateThatSaysItIsTheLastCounts) {
+  const Buffer datagram = Datagram(92);
+  EXPECT_EQ(Add(datagram, 0, 24), Outcome::kHeld);
+  EXPECT_EQ(Add(Buffer(24, 1), 16, 24), Outcome::kDropped);
+  EXPECT_EQ(Drops(Discard::kFragmentDuplicate), 1u);
+  // Its end is 24, so nothing lies behind.
+  EXPECT_EQ(Add(datagram, 24, 100), Outcome::kDropped);
+  EXPECT_EQ(Drops(Discard::kFragmentOverlap), 2u);
 }
 
 TEST_F(ReassemblerTest, DatagramBeyond65535BytesIsRefused) {

@@ -143,25 +143,53 @@ TEST(Ipv6Test, ExtensionHeadersAreSkipped) {
   EXPECT_EQ(packet.flags, 0);
 }
 
-TEST(Ipv6Test, FragmentThatCutsNothingIsAWholePacket) {
-  const Packet packet = DecodeIpv6(Ipv6(Ipv6Header(44), FragmentHeader(6, 0, false, 9) +
-                                                            TcpSegment(Ipv6Header(6), {})))
-                            .packet;
-  EXPECT_EQ(packet.protocol, 6);
-  EXPECT_EQ(packet.network_header_length, 48u);
-  EXPECT_EQ(packet.flags, 0);
+TEST(Ipv6Test, FragmentThatCutsNothingIsADatagramOfOne) {
+  const Buffer segment = TcpSegment(Ipv6Header(6), {});
+  const Decoded decoded =
+      DecodeIpv6(Ipv6(Ipv6Header(44), FragmentHeader(6, 0, false, 9) + segment));
+  ASSERT_EQ(decoded.kind, Decoded::Kind::kFragment);
+  EXPECT_EQ(decoded.fragment.offset, 0u);
+  EXPECT_FALSE(decoded.fragment.more);
+  // Linux counts its bytes without the fragment header.
+  EXPECT_EQ(decoded.packet.network_header_length, 40u);
+  EXPECT_EQ(decoded.fragment.length, segment.size());
 }
 
-TEST(Ipv6Test, FragmentBehindOneThatCutsNothingIsReadOrMalformed) {
-  const Buffer whole = FragmentHeader(44, 0, false, 9);
+TEST(Ipv6Test, FragmentInADatagramThatWasPutTogetherIsReadOrMalformed) {
   const Buffer segment = TcpSegment(Ipv6Header(6), {});
-  ExpectMalformed(
-      DecodeIpv6(Ipv6(Ipv6Header(44), whole + FragmentHeader(6, 8, false, 7) + segment)),
-      Malformed::kFragment);
-  const Packet first =
-      DecodeIpv6(Ipv6(Ipv6Header(44), whole + FragmentHeader(6, 0, true, 7) + segment)).packet;
+  Packet later = DecodeIpv6(Ipv6(Ipv6Header(6), segment)).packet;
+  Packet first = later;
+  first.protocol = later.protocol = kIpv6Fragment;
+  const Buffer first_bytes = FragmentHeader(6, 0, true, 7) + segment;
+  DecodeReassembled(first_bytes, static_cast<uint32_t>(first_bytes.size()), Checksums::kVerify,
+                    first);
   EXPECT_EQ(first.malformed, Malformed::kNone);
   EXPECT_EQ(first.ports, 40'000u << 16 | 80u);
+  const Buffer later_bytes = FragmentHeader(6, 8, false, 7) + segment;
+  DecodeReassembled(later_bytes, static_cast<uint32_t>(later_bytes.size()), Checksums::kVerify,
+                    later);
+  EXPECT_EQ(later.malformed, Malformed::kFragment);
+}
+
+TEST(Ipv6Test, FragmentThatBreaksTheRulesIsTakenAsItIs) {
+  const Buffer segment = TcpSegment(Ipv6Header(6), {}, Buffer(5, 1));
+  // More follow, and it is no multiple of 8 bytes long: read when it is the first.
+  const Packet first =
+      DecodeIpv6(Ipv6(Ipv6Header(44), FragmentHeader(6, 0, true, 9) + segment)).packet;
+  EXPECT_EQ(first.malformed, Malformed::kNone);
+  EXPECT_EQ(first.ports, 40'000u << 16 | 80u);
+  EXPECT_EQ(first.network_header_length, 48u);
+  ExpectMalformed(DecodeIpv6(Ipv6(Ipv6Header(44), FragmentHeader(6, 8, true, 9) + segment)),
+                  Malformed::kFragment);
+  // A first fragment that ends in the transport header.
+  ExpectMalformed(DecodeIpv6(Ipv6(Ipv6Header(44), FragmentHeader(6, 0, true, 9) + Buffer(16, 1))),
+                  Malformed::kTransportTruncated);
+  // With all of it, or a chain that cannot be followed, it waits for others.
+  for (const auto& [next, bytes] : {std::pair<uint8_t, size_t>{6, 24}, {17, 8}, {59, 8}}) {
+    const Decoded decoded =
+        DecodeIpv6(Ipv6(Ipv6Header(44), FragmentHeader(next, 0, true, 9) + Buffer(bytes, 1)));
+    EXPECT_EQ(decoded.kind, Decoded::Kind::kFragment) << int{next};
+  }
 }
 
 TEST(Ipv6Test, FragmentsKeepTheirPlace) {
@@ -178,11 +206,20 @@ TEST(Ipv6Test, FragmentsKeepTheirPlace) {
 TEST(Ipv6Test, ChainsThatCannotBeFollowedAreMalformed) {
   // No next header.
   ExpectMalformed(DecodeIpv6(Ipv6(Ipv6Header(59), Buffer(8, 0))), Malformed::kNetworkHeader);
-  // The packet ends inside the header.
-  ExpectMalformed(DecodeIpv6(Ipv6(Ipv6Header(0), Buffer(7, 0))), Malformed::kNetworkHeader);
-  // The header is longer than the packet.
-  ExpectMalformed(DecodeIpv6(Ipv6(Ipv6Header(60), {6, 200, 0, 0, 0, 0, 0, 0})),
+  // The packet ends before the header says what follows.
+  ExpectMalformed(DecodeIpv6(Ipv6(Ipv6Header(0), Buffer(1, 0))), Malformed::kNetworkHeader);
+  // The header is longer than the packet, and another should follow.
+  ExpectMalformed(DecodeIpv6(Ipv6(Ipv6Header(60), {43, 200, 0, 0, 0, 0, 0, 0})),
                   Malformed::kNetworkHeader);
+}
+
+TEST(Ipv6Test, HeaderBeyondThePacketLeavesTheUpperLayerNoBytes) {
+  ExpectMalformed(DecodeIpv6(Ipv6(Ipv6Header(60), {6, 200, 0, 0, 0, 0, 0, 0})),
+                  Malformed::kTransportTruncated);
+  const Packet packet = DecodeIpv6(Ipv6(Ipv6Header(60), {200, 200, 0, 0})).packet;
+  EXPECT_EQ(packet.malformed, Malformed::kNone);
+  EXPECT_EQ(packet.protocol, 200);
+  EXPECT_EQ(packet.network_header_length, packet.total_length);
 }
 
 TEST(Ipv6Test, PayloadBeyondTheFrameIsDiscarded) {
