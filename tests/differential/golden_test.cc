@@ -31,7 +31,9 @@ TEST_P(GoldenTest, TrackerAnswersAsTheKernelDid) {
   EXPECT_GE(packets, 1000u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Recorded, GoldenTest, ::testing::Values("tcp", "udp", "icmp", "generic"),
+INSTANTIATE_TEST_SUITE_P(Recorded, GoldenTest,
+                         ::testing::Values("tcp", "udp", "udplite", "icmp", "sctp", "gre",
+                                           "generic"),
                          [](const auto& test) { return std::string(test.param); });
 
 }  // namespace

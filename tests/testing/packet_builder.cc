@@ -327,7 +327,9 @@ uint32_t PortsWordOf(const Endpoints& endpoints, const PacketSpec& spec) {
     return IcmpWord(spec.icmp_type, spec.icmp_code, spec.quote.has_value() ? uint16_t{0} : id);
   }
   if (spec.protocol == kProtocolGre) {
-    return spec.gre.version == 1 ? PortsWord(0, spec.gre.call_id) : 0;
+    // A header too short for a call id is taken for one of version 0.
+    const bool named = spec.gre.version == 1 && spec.transport_bytes.value_or(8) >= 8;
+    return named ? PortsWord(0, spec.gre.call_id) : 0;
   }
   if (!HasPorts(spec.protocol)) return 0;
   return PortsWord(PortOf(endpoints, spec.source, spec.connection),
@@ -343,6 +345,7 @@ uint32_t PortsWordOf(const Endpoints& endpoints, const QuoteSpec& quote) {
   quoted.icmp_type = quote.icmp_type;
   quoted.icmp_code = quote.icmp_code;
   quoted.gre = quote.gre;
+  quoted.transport_bytes = quote.transport_bytes;
   return PortsWordOf(endpoints, quoted);
 }
 

@@ -97,9 +97,8 @@ void ReadUdp(const PacketSpec& spec, size_t available, Packet* packet) {
 void ReadUdplite(const PacketSpec& spec, size_t available, Packet* packet) {
   if (available < 8) return Reject(InvalidReason::kTransportTruncated, packet);
   const size_t coverage = spec.udp_length.value_or(0);
-  if (coverage != 0 && (coverage < 8 || coverage > available)) {
-    Reject(InvalidReason::kUdpliteCoverage, packet);
-  }
+  const bool fits = coverage == 0 || (coverage >= 8 && coverage <= available);
+  if (!fits || spec.no_checksum) Reject(InvalidReason::kUdpliteCoverage, packet);
 }
 
 void ReadSctp(const PacketSpec& spec, std::span<const uint8_t> bytes,
@@ -121,14 +120,9 @@ void ReadSctp(const PacketSpec& spec, std::span<const uint8_t> bytes,
   packet->sctp_chunk_count = static_cast<uint16_t>(chunks->size());
 }
 
-// A header too short for a call id is taken for one of version 0.
 void ReadGre(const PacketSpec& spec, size_t available, Packet* packet) {
-  if (spec.gre.version != 1) return;
-  if (available < 8) {
-    packet->ports = 0;
-  } else if (spec.gre.protocol.value_or(kPpp) != kPpp) {
-    Reject(InvalidReason::kGreVersion, packet);
-  }
+  if (spec.gre.version != 1 || available < 8) return;
+  if (spec.gre.protocol.value_or(kPpp) != kPpp) Reject(InvalidReason::kGreVersion, packet);
 }
 
 void ReadQuote(const PacketSpec& spec, const Endpoints& endpoints, Quote* quote, Packet* packet) {
@@ -142,12 +136,9 @@ void ReadQuote(const PacketSpec& spec, const Endpoints& endpoints, Quote* quote,
   quote->destination = endpoints.address[static_cast<size_t>(quoted.destination)];
   quote->protocol = quoted.protocol;
   quote->ports = PortsWordOf(endpoints, quoted);
-  if (quoted.protocol == kProtocolGre && quoted.gre.version == 1) {
-    if (quoted.transport_bytes < 8) {
-      quote->ports = 0;
-    } else if (quoted.gre.protocol.value_or(kPpp) != kPpp) {
-      return Reject(InvalidReason::kIcmpErrorQuote, packet);
-    }
+  const bool enhanced_gre = quoted.protocol == kProtocolGre && quoted.gre.version == 1;
+  if (enhanced_gre && quoted.transport_bytes >= 8 && quoted.gre.protocol.value_or(kPpp) != kPpp) {
+    return Reject(InvalidReason::kIcmpErrorQuote, packet);
   }
   packet->quote = quote;
 }
