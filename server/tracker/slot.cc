@@ -115,8 +115,7 @@ Time Slot::NowOf(const Record& record, Time server_now) {
 Verdict Slot::Track(const Packet& packet, const DirectedKey& key, uint64_t hash,
                     const TrackContext& context) {
   const ZoneSettings& settings = context.zone->settings;
-  size_t expired = 0;
-  ExpireDue(&ExpiryOf(*context.zone), context.now, SIZE_MAX, &expired);
+  ExpireBefore(context);
   if ((packet.flags & packet_flag::kChecksumBad) != 0 && settings.checksum) {
     return Invalid(InvalidReason::kChecksum);
   }
@@ -138,8 +137,7 @@ Verdict Slot::Track(const Packet& packet, const DirectedKey& key, uint64_t hash,
 
 Verdict Slot::TrackError(const Packet& packet, const DirectedKey& quoted, uint64_t hash,
                          const TrackContext& context) {
-  size_t expired = 0;
-  ExpireDue(&ExpiryOf(*context.zone), context.now, SIZE_MAX, &expired);
+  ExpireBefore(context);
   if ((packet.flags & packet_flag::kChecksumBad) != 0 && context.zone->settings.checksum) {
     return Invalid(InvalidReason::kChecksum);
   }
@@ -376,6 +374,13 @@ void Slot::Emit(RecordHandle handle, const Change& change) {
   Zone& zone = zone_of_(event.connection.record.zone);
   const size_t type = static_cast<size_t>(change.type) - static_cast<size_t>(EventType::kNew);
   zone.events[type].fetch_add(1, std::memory_order_relaxed);
+}
+
+void Slot::ExpireBefore(const TrackContext& context) {
+  Expiry& expiry = ExpiryOf(*context.zone);
+  if (expiry.next() > context.now) return;
+  size_t expired = 0;
+  ExpireDue(&expiry, context.now, SIZE_MAX, &expired);
 }
 
 void Slot::ExpireDue(Expiry* expiry, Time now, size_t limit, size_t* expired) {

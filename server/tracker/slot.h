@@ -122,7 +122,9 @@ class Slot {
 
   void ExpireDue(Expiry* expiry, Time now, size_t limit, size_t* expired)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The same, and throws out stale entries when there are many.
+  // All that is due when a packet comes.
+  void ExpireBefore(const TrackContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // ExpireDue, and throws out stale entries when there are many.
   void ExpireAndTidy(Expiry* expiry, Time now, size_t limit, size_t* expired)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Verdict Create(const Packet& packet, const DirectedKey& key, uint64_t hash,
