@@ -119,7 +119,7 @@ bool IsHopByHopOptionRefused(Bytes option) {
 bool IsHopByHopRefused(Bytes header) {
   constexpr uint8_t kPad1 = 0;
   constexpr size_t kPaddingMax = 7;
-  if (header.size() < 8) return false;
+  if (header.size() < 8) return true;
   Bytes options = sensor::FirstBytes(header, (header[1] + 1u) * 8).subspan(2);
   size_t padding = 0;
   while (!options.empty()) {
@@ -159,7 +159,8 @@ std::optional<LeftOut> WhyLeftOut(const sensor::Decoded& decoded, Bytes bytes, b
       return LeftOut::kIpv4Options;
     }
   } else if (bytes[6] == sensor::kHopByHop &&
-             IsHopByHopRefused(sensor::SkipBytes(bytes, kIpv6HeaderBytes))) {
+             IsHopByHopRefused(sensor::SkipBytes(sensor::FirstBytes(bytes, packet.total_length),
+                                                 kIpv6HeaderBytes))) {
     return LeftOut::kHopByHop;
   }
   if (IsCutDatagram(decoded, bytes)) return LeftOut::kCutDatagram;

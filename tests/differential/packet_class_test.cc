@@ -120,6 +120,7 @@ TEST(PacketClassTest, HopByHopOptionsThatAskForADrop) {
   EXPECT_EQ(HopByHop({0x1e, 4, 0, 0, 0, 0}), "");
   EXPECT_EQ(HopByHop({0x5e, 4, 0, 0, 0, 0}), refused);
   EXPECT_EQ(HopByHop({0x1e, 9, 0, 0, 0, 0}), refused);
+  EXPECT_EQ(ClassOf(Ipv6(Ipv6Header(0), {}), true), refused);  // It is not there.
 }
 
 TEST(PacketClassTest, WhatTheCaptureCut) {
