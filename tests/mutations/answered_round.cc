@@ -1,0 +1,49 @@
+#include "tests/mutations/answered_round.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tests/differential/decoded_packet.h"
+#include "tests/differential/event_sorter.h"
+#include "tests/testing/tracker_subject.h"
+
+namespace conntrack {
+
+absl::StatusOr<AnsweredRound> AnsweredRound::Ask(Round round, Comparer* comparer) {
+  AnsweredRound answered(std::move(round));
+  std::vector<Answer>& answers = answered.answers_;
+  const std::vector<Conversation>& conversations = answered.round_.conversations;
+  const auto mismatch = comparer->Run(
+      conversations, answered.round_.settings,
+      [&](size_t conversation, const ComparedPacket& packet) {
+        const auto index =
+            static_cast<size_t>(packet.spec - conversations[conversation].packets.data());
+        answers.push_back({conversation, index, packet.now, packet.kernel});
+      });
+  if (!mismatch.ok()) return mismatch.status();
+  if (comparer->late()) return absl::UnavailableError("the machine is too slow");
+  if (mismatch->has_value()) {
+    return absl::InternalError(absl::StrCat("the tracker differs: ", (**mismatch).difference));
+  }
+  return answered;
+}
+
+bool AnsweredRound::Differs(size_t* equal) const {
+  TrackerSubject tracker(round_.settings, DecodedPacketSource());
+  EventSorter events;
+  *equal = 0;
+  for (const Answer& answer : answers_) {
+    const Conversation& conversation = round_.conversations[answer.conversation];
+    const PacketSpec& spec = conversation.packets[answer.packet];
+    Observation seen = tracker.Send(spec, conversation.endpoints, answer.now);
+    ForgetReason(&seen);
+    events.Sort(TupleOf(spec, conversation.endpoints), &seen);
+    const Fields ours = Describe(seen, conversation.endpoints);
+    if (!DifferenceOf(answer.kernel, ours).empty()) return true;
+    ++*equal;
+  }
+  return false;
+}
+
+}  // namespace conntrack
