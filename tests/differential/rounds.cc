@@ -39,8 +39,11 @@ ZoneSettings MakeSettings(uint32_t index, Random* random) {
   settings.tcp.ignore_invalid_rst = turn == 3 || random->Percent(30);
   settings.tcp.max_retransmissions = random->Pick<uint8_t>({0, 1, 5});
   if (turn != 4 && random->Percent(25)) settings.tcp.max_retransmissions = 3;
-  if (random->Percent(30)) {
+  // Now one of the two is the shorter, now the other.
+  if (turn % 2 == 0 || random->Percent(30)) {
     settings.tcp.max_retransmission_timeout = std::chrono::seconds(200);
+  }
+  if (turn % 2 == 1 || random->Percent(30)) {
     settings.tcp.unacknowledged = std::chrono::seconds(100);
   }
   return settings;

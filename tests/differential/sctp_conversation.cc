@@ -25,6 +25,7 @@ class SctpConversation {
     const size_t length = 2 + random_.Below(22);
     // Some associations go by the book, others by chance.
     const uint32_t plausible = random_.Pick<uint32_t>({30, 60, 90, 97});
+    if (random_.Percent(60)) Visit();
     while (packets_.size() < length) {
       if (random_.Percent(4)) {
         packets_.push_back(MakeIcmpError(family_, kProtocolSctp, &random_));
@@ -69,6 +70,56 @@ class SctpConversation {
     PacketSpec& answer = Add(side, {kInitAck});
     answer.acknowledgment = tag_[side];
     return answer;
+  }
+
+  // Leads an association to one of its states, in the book's order, and sends
+  // chunks of any kind there, so that each state meets each of them.
+  void Visit() {
+    const uint32_t stage = random_.Below(9) % 8;
+    if (stage == 0) {
+      if (random_.Percent(70)) {
+        Add(0, {kHeartbeat});
+      } else {
+        Add(0, {kCookieEcho, kHeartbeat});
+      }
+    } else {
+      AddInit(0);
+      if (random_.Percent(8)) packets_.back().acknowledgment = 0;
+    }
+    if (stage > 1) AddInitAck(1);
+    if (stage > 2) Add(0, {kCookieEcho});
+    if (stage > 3) Add(1, {kCookieAck});
+    if (stage > 4) {
+      closer_ = stage % 2;
+      Add(closer_, {kShutdown});
+    }
+    if (stage > 6) Add(1 - closer_, {kShutdownAck});
+    opener_ = 0;
+    step_ = stage < 6 ? stage : stage - 1;
+    if (random_.Percent(20)) return CrossHeartbeats();
+    const uint32_t count = 1 + random_.Below(4);
+    for (uint32_t i = 0; i < count; ++i) {
+      const size_t side = random_.Below(2);
+      PacketSpec& spec = Add(side, {});
+      spec.chunks.push_back({random_.Pick<uint8_t>({kInit, kInitAck, kAbort, kShutdown,
+                                                    kShutdownAck, kError, kCookieEcho, kCookieAck,
+                                                    kShutdownComplete, kHeartbeat, kHeartbeatAck}),
+                             0, std::nullopt});
+      // After a heartbeat alone no tag of the other direction is known.
+      if (stage == 0 && side == 1 && random_.Percent(60)) spec.sequence = 0;
+      if (spec.chunks[0].type == kInit) spec.sequence = 0;
+      spec.acknowledgment = random_.Percent(70) ? tag_[side] : NewTag();
+    }
+  }
+
+  // Heartbeats and their answers from both sides, with right and wrong tags.
+  void CrossHeartbeats() {
+    const uint32_t count = 2 + random_.Below(4);
+    for (uint32_t i = 0; i < count; ++i) {
+      PacketSpec& spec = Add(random_.Below(2), {});
+      spec.chunks.push_back({random_.Percent(60) ? kHeartbeat : kHeartbeatAck, 0, std::nullopt});
+      if (random_.Percent(60)) spec.sequence = NewTag();
+    }
   }
 
   // What may well come next, in the order of an association's life.

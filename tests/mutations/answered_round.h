@@ -3,12 +3,14 @@
 // Not thread-safe.
 #pragma once
 
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "tests/differential/comparer.h"
 #include "tests/differential/rounds.h"
+#include "tests/testing/tracker_packet.h"
 
 namespace conntrack {
 
@@ -32,9 +34,14 @@ class AnsweredRound {
     size_t packet;
     Time now;
     Fields kernel;
+    // What the tracker is told, and what that points to; nullopt when the sensor
+    // discards it.
+    std::optional<Packet> told;
+    PacketParts parts;
   };
 
   explicit AnsweredRound(Round round) : round_(std::move(round)) {}
+  void Decode();
 
   Round round_;
   std::vector<Answer> answers_;
