@@ -44,7 +44,9 @@ ZoneSettings MakeSettings(uint32_t index, Random* random) {
     settings.tcp.max_retransmission_timeout = std::chrono::seconds(200);
   }
   if (turn % 2 == 1 || random->Percent(30)) {
-    settings.tcp.unacknowledged = std::chrono::seconds(100);
+    // Not below 120 s: it would matter whether a tick has passed since those were
+    // given.
+    settings.tcp.unacknowledged = std::chrono::seconds(130);
   }
   return settings;
 }

@@ -143,7 +143,7 @@ class TcpScript {
   }
 
   void Begin() {
-    if (random_.Percent(35)) return BeginInCorner();
+    if (random_.Percent(45)) return BeginInCorner();
     switch (random_.Below(11)) {
       case 10:
         SendAndClose();

@@ -18,47 +18,49 @@ class Corner {
   }
 
   std::vector<PacketSpec> Make() {
-    static constexpr std::array kCorners = {
-        &Corner::ChallengeSyn,    &Corner::ResetAmongTwins,    &Corner::ResetAfterSynAck,
-        &Corner::ShadowSyn,       &Corner::ChallengeBoth,      &Corner::EndOutside,
-        &Corner::RenumberSyn,     &Corner::Overshoot,          &Corner::PickUpTinyWindow,
-        &Corner::SynAckAfterward, &Corner::RepeatBelowSackEdge};
-    const auto corner = kCorners[random_.Below(kCorners.size())];
-    (this->*corner)();
+    Choose();
     return std::move(packets_);
   }
 
  private:
   void Choose() {
-    switch (random_.Below(15)) {
+    switch (random_.Below(25)) {
       case 0:
         return ChallengeSyn();
       case 1:
-        return ResetAmongTwins();
       case 2:
-        return AcknowledgeAmongTwins();
+        return ResetAmongTwins();
       case 3:
-        return ResetAfterSynAck();
+        return AcknowledgeAmongTwins();
       case 4:
-        return ShadowSyn();
+        return ResetAfterSynAck();
       case 5:
-        return ChallengeBoth();
+        return ShadowSyn();
       case 6:
-        return ResetOutsideUnassured();
+        return ChallengeBoth();
       case 7:
-        return RenumberSyn();
+        return ResetOutsideUnassured();
       case 8:
-        return Overshoot();
+        return RenumberSyn();
       case 9:
-        return PickUpTinyWindow();
+        return Overshoot();
       case 10:
-        return SynAckAfterward();
       case 11:
-        return ForgetChallenge();
+        return PickUpTinyWindow();
       case 12:
+      case 13:
+        return AnswerAfterReset();
+      case 14:
+        return ForgetChallenge();
+      case 15:
         return RepeatBelowSackEdge();
-      default:
+      case 16:
+      case 17:
+      case 18:
+      case 19:
         return EndOutside();
+      default:
+        return Visit();
     }
   }
 
@@ -115,6 +117,7 @@ class Corner {
     Handshake();
     const size_t from = random_.Below(2);
     Send(Next(from, kAck, random_.Pick<uint16_t>({1, 100, 1000})));
+    if (random_.Percent(50)) Send(Next(Other(from), kAck));
     PacketSpec reset = Next(Other(from), kRst);
     reset.sequence = next_[from] + random_.Pick<uint32_t>({0, 0, 1});
     packets_.push_back(reset);
@@ -206,12 +209,12 @@ class Corner {
     PacketSpec syn = Next(kClient, kSyn);
     if (random_.Percent(50)) syn.sequence = random_.Next();
     packets_.push_back(syn);
-    if (random_.Percent(80)) {
+    if (random_.Percent(60)) {
       PacketSpec again = Next(kClient, kFin | kAck);
       --again.sequence;
       packets_.push_back(again);
     }
-    Repeat(Next(kServer, kAck), 2);
+    Repeat(Next(random_.Percent(60) ? kServer : kClient, kAck), 2);
   }
 
   // A SYN or its answer comes again with a higher number and no options; no
@@ -261,8 +264,10 @@ class Corner {
   }
 
   // Met in the middle: data beyond a window of 0, of an end whose peer is not
-  // known, and what the peer acknowledges.
+  // known, and what the peer acknowledges. Of an unknown peer only a number near
+  // 0 fits.
   void PickUpTinyWindow() {
+    if (random_.Percent(80)) next_[kServer] = 0;
     PacketSpec first = Next(kClient, kAck);
     first.window = 0;
     Send(first);
@@ -284,15 +289,48 @@ class Corner {
     packets_.push_back(all);
   }
 
-  // The answer to a SYN comes when all is over.
-  void SynAckAfterward() {
-    Handshake();
-    Send(Next(kClient, kFin | kAck));
-    Send(Next(kServer, kFin | kAck));
+  // A RST that is refused tells of the server before its answer does.
+  void AnswerAfterReset() {
+    Send(Next(kClient, kSyn));
+    PacketSpec reset = Next(kServer, kRst | kAck);
+    reset.acknowledgment += 1000;
+    reset.sequence -= random_.Pick<uint32_t>({0, 0, 1, 1000});
+    reset.window = 100;
+    packets_.push_back(reset);
+    if (random_.Percent(50)) Send(Next(kClient, kSyn));
+    PacketSpec answer = Next(kServer, kSyn | kAck);
+    if (random_.Percent(60)) --answer.sequence;
+    Send(answer);
+    PacketSpec early = Next(kServer, kAck, 10);
+    early.sequence += 150;
+    if (random_.Percent(60)) packets_.push_back(early);
     Send(Next(kClient, kAck));
-    PacketSpec answer = Next(random_.Below(2), kSyn | kAck);
-    if (random_.Percent(50)) answer.sequence = random_.Next();
-    packets_.push_back(answer);
+  }
+
+  // Leads a connection to one of its states, and sends packets of any class
+  // there, so that each state meets each of them.
+  void Visit() {
+    const uint32_t stage = random_.Below(9);
+    Send(Next(kClient, kSyn));
+    if (stage == 8) {
+      Send(Next(kServer, kSyn));
+    } else if (stage > 0) {
+      Send(Next(kServer, kSyn | kAck));
+    }
+    if (stage > 1 && stage < 8) Send(Next(kClient, kAck));
+    if (stage == 7) packets_.push_back(Next(random_.Below(2), kRst));
+    if (stage > 2 && stage < 7) Send(Next(kClient, kFin | kAck));
+    if (stage == 4) Send(Next(kServer, kAck));
+    if (stage == 5 || stage == 6) Send(Next(kServer, kFin | kAck));
+    if (stage == 6) Send(Next(kClient, kAck));
+    const uint32_t count = 1 + random_.Below(3);
+    for (uint32_t i = 0; i < count; ++i) {
+      PacketSpec any =
+          Next(random_.Below(2),
+               random_.Pick<uint8_t>({kSyn, kSyn | kAck, kSyn | kAck, kFin | kAck, kAck, kRst}));
+      if ((any.tcp_flags & kSyn) != 0 && random_.Percent(50)) any.sequence = random_.Next();
+      packets_.push_back(any);
+    }
   }
 
   // What SACK adds to an acknowledgement adds to the window below which a

@@ -8,7 +8,9 @@
 #include <cstdio>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -74,6 +76,17 @@ std::vector<ListedMutant> MutantsOf(Traffic traffic, const std::vector<ListedMut
   return some;
 }
 
+// What is not reached with one value of a cell is not with another.
+std::vector<ListedMutant> OneOfEachCell(const std::vector<ListedMutant>& mutants) {
+  std::vector<ListedMutant> some;
+  std::set<std::tuple<int, size_t, size_t>> cells;
+  for (const ListedMutant& mutant : mutants) {
+    const auto& [condition, table, row, column, value] = mutant.mutation;
+    if (condition != 0 || cells.emplace(table, row, column).second) some.push_back(mutant);
+  }
+  return some;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Finds which mutants of the tracker differ from the live kernel.");
   std::string path;
@@ -82,7 +95,8 @@ int Main(int argc, char** argv) {
   uint64_t seed = 1;
   app.add_option("list", path, "What mutants.py wrote beside the mutated sources.")->required();
   app.add_option("--packets", packets, "For all mutants of a protocol.")->capture_default_str();
-  app.add_option("--more", more, "For those that were not caught, with the next seed.")
+  app.add_option("--more", more,
+                 "For those that were not caught, one of each cell, with the next seed.")
       ->capture_default_str();
   app.add_option("--seed", seed, "Start of the random choices.")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
@@ -100,7 +114,7 @@ int Main(int argc, char** argv) {
     Hunt hunt(kernel->get(), MutantsOf(traffic, *mutants));
     absl::Status status = hunt.Run(traffic, seed, packets);
     for (const auto& [number, count] : hunt.caught()) std::printf("%d %lu\n", number, count);
-    Hunt longer(kernel->get(), hunt.free());
+    Hunt longer(kernel->get(), OneOfEachCell(hunt.free()));
     if (status.ok()) status = longer.Run(traffic, seed + 1, more);
     if (!status.ok()) {
       std::fprintf(stderr, "%s: %s\n", NameOf(traffic), status.ToString().c_str());
@@ -110,7 +124,9 @@ int Main(int argc, char** argv) {
     for (const auto& [number, count] : longer.caught()) {
       std::printf("%d %lu\n", number, packets + count);
     }
-    for (const ListedMutant& mutant : longer.free()) std::printf("%d 0\n", mutant.number);
+    for (const ListedMutant& mutant : hunt.free()) {
+      if (!longer.caught().contains(mutant.number)) std::printf("%d 0\n", mutant.number);
+    }
   }
   return 0;
 }
