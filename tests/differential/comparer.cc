@@ -2,19 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
-#include <tuple>
 #include <utility>
 
-#include "server/tracker/tuple.h"
 #include "tests/differential/decoded_packet.h"
+#include "tests/differential/event_sorter.h"
 #include "tests/testing/tracker_subject.h"
 
 namespace conntrack {
 namespace {
 
-// The kernel counts in ticks and asks a moment after the packet.
-constexpr int64_t kToleranceSeconds = 1;
 // Half a second lies between any deadline and the nearest phase.
 constexpr Duration kLateMax = std::chrono::milliseconds(350);
 // Each attempt sends the packets again, and waits where they wait.
@@ -25,40 +21,6 @@ Time Now() {
                                std::chrono::system_clock::now().time_since_epoch())
                                .count());
 }
-
-// Events wait here until a packet of their own connection is looked at: what
-// expires is told by the kernel when it happens to notice, by the tracker at
-// once.
-class EventSorter {
- public:
-  // Replaces the events by all that wait for the connection of `tuple`.
-  void Sort(const std::optional<SeenTuple>& tuple, Observation* observation) {
-    for (SeenEvent& event : observation->events) {
-      const std::optional<Name> name = NameOf(event.connection.original);
-      if (name.has_value()) waiting_[*name].push_back(std::move(event));
-    }
-    observation->events.clear();
-    if (!tuple.has_value()) return;
-    const auto found = waiting_.find(NameOf(*tuple).value_or(Name()));
-    if (found == waiting_.end()) return;
-    observation->events = std::move(found->second);
-    waiting_.erase(found);
-  }
-
- private:
-  using Name = std::tuple<Address, Address, uint32_t, uint8_t>;
-
-  static std::optional<Name> NameOf(const SeenTuple& tuple) {
-    // Every address of MakeEndpoints tells its family.
-    const Family family = tuple.source.high != 0 ? Family::kIpv6 : Family::kIpv4;
-    const auto key =
-        MakeKey(0, family, tuple.protocol, tuple.source, tuple.destination, tuple.ports);
-    if (!key.has_value()) return std::nullopt;
-    return Name(key->key.first, key->key.second, key->key.ports, key->key.protocol);
-  }
-
-  std::map<Name, std::vector<SeenEvent>> waiting_;
-};
 
 struct Planned {
   Duration time;
@@ -80,6 +42,19 @@ std::vector<Planned> Plan(std::span<const Conversation> conversations) {
 
 }  // namespace
 
+std::string DifferenceOf(const Fields& kernel, const Fields& ours) {
+  // Most are, and this is the quick way to know.
+  if (kernel == ours) return "";
+  // The kernel counts in ticks and asks a moment after the packet.
+  constexpr int64_t kToleranceSeconds = 1;
+  std::string difference = Difference(kernel, ours, kToleranceSeconds);
+  return difference.empty() ? Difference(ours, kernel, kToleranceSeconds) : difference;
+}
+
+void ForgetReason(Observation* tracker) {
+  if (tracker->verdict.has_value()) tracker->verdict->reason = InvalidReason::kNone;
+}
+
 absl::StatusOr<std::optional<Mismatch>> Comparer::Run(std::span<const Conversation> conversations,
                                                       const ZoneSettings& settings,
                                                       const Observer& observer) {
@@ -97,16 +72,14 @@ absl::StatusOr<std::optional<Mismatch>> Comparer::Run(std::span<const Conversati
     absl::StatusOr<Observation> kernel = kernel_.Send(spec, conversation.endpoints);
     if (!kernel.ok()) return kernel.status();
     Observation tracker = ours.Send(spec, conversation.endpoints, now);
-    if (tracker.verdict.has_value()) tracker.verdict->reason = InvalidReason::kNone;
+    ForgetReason(&tracker);
     const std::optional<SeenTuple> tuple = TupleOf(spec, conversation.endpoints);
     kernel_events.Sort(tuple, &*kernel);
     our_events.Sort(tuple, &tracker);
-    const ComparedPacket compared{&spec, Describe(*kernel, conversation.endpoints),
+    const ComparedPacket compared{&spec, now, Describe(*kernel, conversation.endpoints),
                                   Describe(tracker, conversation.endpoints)};
     if (observer) observer(planned.conversation, compared);
-    std::string difference = Difference(compared.kernel, compared.ours, kToleranceSeconds);
-    if (difference.empty())
-      difference = Difference(compared.ours, compared.kernel, kToleranceSeconds);
+    std::string difference = DifferenceOf(compared.kernel, compared.ours);
     if (!difference.empty()) {
       return Mismatch{planned.conversation, planned.packet, std::move(difference)};
     }

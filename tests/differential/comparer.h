@@ -22,6 +22,8 @@ namespace conntrack {
 // One packet, and what both sides said of it.
 struct ComparedPacket {
   const PacketSpec* spec;
+  // When it was sent.
+  Time now;
   Fields kernel;
   Fields ours;
 };
@@ -33,6 +35,11 @@ struct Mismatch {
   // Empty when the packets were equal.
   std::string difference;
 };
+
+// What differs in either way; empty when nothing does.
+std::string DifferenceOf(const Fields& kernel, const Fields& ours);
+// The kernel tells no reasons, so ours have nothing to be compared with.
+void ForgetReason(Observation* tracker);
 
 class Comparer {
  public:

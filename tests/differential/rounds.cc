@@ -1,11 +1,31 @@
 #include "tests/differential/rounds.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace conntrack {
 namespace {
 
 constexpr uint32_t kSwitches = 5;
+constexpr uint32_t kFlatConversations = 50;
+// A round with pauses lasts several seconds whatever it holds.
+constexpr uint32_t kPausedConversations = 250;
+constexpr uint32_t kPausedConversationsMin = 20;
+
+// Every so many rounds one has pauses. No multiple of 3, so that such rounds
+// have their share of switches off their defaults.
+uint32_t PausedEvery(Traffic traffic) {
+  switch (traffic) {
+    case Traffic::kTcp:
+      return 100;
+    case Traffic::kUdp:
+      return 6;
+    case Traffic::kSctp:
+      return 40;
+    default:
+      return 20;
+  }
+}
 
 // In one round of three switches are off their defaults: one in its turn, others
 // by chance.
@@ -19,9 +39,14 @@ ZoneSettings MakeSettings(uint32_t index, Random* random) {
   settings.tcp.ignore_invalid_rst = turn == 3 || random->Percent(30);
   settings.tcp.max_retransmissions = random->Pick<uint8_t>({0, 1, 5});
   if (turn != 4 && random->Percent(25)) settings.tcp.max_retransmissions = 3;
-  if (random->Percent(30)) {
+  // Now one of the two is the shorter, now the other.
+  if (turn % 2 == 0 || random->Percent(30)) {
     settings.tcp.max_retransmission_timeout = std::chrono::seconds(200);
-    settings.tcp.unacknowledged = std::chrono::seconds(100);
+  }
+  if (turn % 2 == 1 || random->Percent(30)) {
+    // Not below 120 s: it would matter whether a tick has passed since those were
+    // given.
+    settings.tcp.unacknowledged = std::chrono::seconds(130);
   }
   return settings;
 }
@@ -77,6 +102,30 @@ Round MakeRound(const RoundPlan& plan, uint32_t* number, Random* random) {
     round.conversations.push_back(std::move(made));
   }
   return round;
+}
+
+RoundSequence::RoundSequence(Traffic traffic, FixedSettings fixed, uint32_t* number, Random* random)
+    : traffic_(traffic),
+      fixed_(std::move(fixed)),
+      number_(number),
+      random_(random),
+      paused_conversations_(kPausedConversations) {}
+
+Round RoundSequence::Next() {
+  // The first one has pauses, so that a short run has some too.
+  const uint32_t index = index_++;
+  const bool paused = index % PausedEvery(traffic_) == 0;
+  return MakeRound({.traffic = traffic_,
+                    .index = index,
+                    .paused = paused,
+                    .expiring = paused,
+                    .conversations = paused ? paused_conversations_ : kFlatConversations,
+                    .fixed = fixed_},
+                   number_, random_);
+}
+
+void RoundSequence::Shorten() {
+  paused_conversations_ = std::max(paused_conversations_ / 2, kPausedConversationsMin);
 }
 
 }  // namespace conntrack

@@ -35,4 +35,26 @@ struct RoundPlan {
 // `*number` counts conversations, so that none shares an address with another.
 Round MakeRound(const RoundPlan& plan, uint32_t* number, Random* random);
 
+// The rounds of one traffic in turn, so sized that 20,000 packets have met pauses
+// and every switch off its default.
+class RoundSequence {
+ public:
+  // `number` and `random` as above; they must outlive the sequence.
+  RoundSequence(Traffic traffic, FixedSettings fixed, uint32_t* number, Random* random);
+
+  Round Next();
+
+  // The last round came too late on a slow machine: those with pauses get
+  // smaller.
+  void Shorten();
+
+ private:
+  const Traffic traffic_;
+  const FixedSettings fixed_;
+  uint32_t* const number_;
+  Random* const random_;
+  uint32_t index_ = 0;
+  uint32_t paused_conversations_;
+};
+
 }  // namespace conntrack

@@ -25,6 +25,8 @@ class SctpConversation {
     const size_t length = 2 + random_.Below(22);
     // Some associations go by the book, others by chance.
     const uint32_t plausible = random_.Pick<uint32_t>({30, 60, 90, 97});
+    if (random_.Percent(60)) Visit();
+    if (packets_.empty() && random_.Percent(20)) Collide();
     while (packets_.size() < length) {
       if (random_.Percent(4)) {
         packets_.push_back(MakeIcmpError(family_, kProtocolSctp, &random_));
@@ -69,6 +71,80 @@ class SctpConversation {
     PacketSpec& answer = Add(side, {kInitAck});
     answer.acknowledgment = tag_[side];
     return answer;
+  }
+
+  // Leads an association to one of its states, in the book's order, and sends
+  // chunks of any kind there, so that each state meets each of them.
+  void Visit() {
+    const uint32_t stage = random_.Below(10) % 8;
+    if (random_.Percent(10)) {
+      Add(0, {}).chunks.push_back({AnyType(), 0, std::nullopt});
+    } else if (stage == 0) {
+      if (random_.Percent(70)) {
+        Add(0, {kHeartbeat});
+      } else {
+        Add(0, {kCookieEcho, kHeartbeat});
+      }
+    } else {
+      AddInit(0);
+      if (random_.Percent(8)) {
+        packets_.back().acknowledgment = 0;
+        if (random_.Percent(60)) AddInitAck(0);
+      }
+    }
+    if (stage > 1) AddInitAck(1);
+    if (stage > 2) Add(0, {kCookieEcho});
+    if (stage > 3) Add(1, {kCookieAck});
+    if (stage > 4) {
+      closer_ = stage % 2;
+      Add(closer_, {kShutdown});
+    }
+    if (stage > 6) Add(1 - closer_, {kShutdownAck});
+    opener_ = 0;
+    step_ = stage < 6 ? stage : stage - 1;
+    if (random_.Percent(20)) return CrossHeartbeats();
+    const uint32_t count = 1 + random_.Below(stage == 0 ? 7 : 4);
+    for (uint32_t i = 0; i < count; ++i) {
+      const size_t side = random_.Percent(stage == 0 ? 75 : 50) ? 1 : 0;
+      PacketSpec& spec = Add(side, {});
+      spec.chunks.push_back({AnyType(), 0, std::nullopt});
+      // After a heartbeat alone no tag of the other direction is known.
+      if (stage == 0 && side == 1 && random_.Percent(60)) spec.sequence = 0;
+      if (spec.chunks[0].type == kInit) spec.sequence = 0;
+      spec.acknowledgment = random_.Percent(70) ? tag_[side] : NewTag();
+    }
+  }
+
+  // One of the types that a tracker has rules for.
+  uint8_t AnyType() {
+    return random_.Pick<uint8_t>({kInit, kInitAck, kAbort, kShutdown, kShutdownAck, kError,
+                                  kCookieEcho, kCookieAck, kShutdownComplete, kHeartbeat,
+                                  kHeartbeatAck});
+  }
+
+  // INITs of both sides, with new tags, and answers that may be late.
+  void Collide() {
+    const uint32_t count = 3 + random_.Below(5);
+    for (uint32_t i = 0; i < count; ++i) {
+      const size_t side = i == 0 ? 0 : random_.Below(2);
+      const bool init = i < 2 || random_.Percent(50);
+      PacketSpec& spec = Add(side, {init ? kInit : kInitAck});
+      spec.acknowledgment = NewTag();
+      if (!init) continue;
+      spec.sequence = 0;
+      tag_[side] = spec.acknowledgment;
+    }
+  }
+
+  // Heartbeats and their answers from both sides, with right and wrong tags.
+  void CrossHeartbeats() {
+    const uint32_t count = 2 + random_.Below(4);
+    for (uint32_t i = 0; i < count; ++i) {
+      PacketSpec& spec = Add(random_.Below(2), {});
+      spec.chunks.push_back({random_.Percent(60) ? kHeartbeat : kHeartbeatAck, 0, std::nullopt});
+      if (random_.Percent(20)) spec.chunks.push_back({kHeartbeat, 0, std::nullopt});
+      if (random_.Percent(60)) spec.sequence = NewTag();
+    }
   }
 
   // What may well come next, in the order of an association's life.

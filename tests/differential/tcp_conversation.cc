@@ -5,6 +5,7 @@
 #include <array>
 
 #include "tests/differential/conversation.h"
+#include "tests/differential/tcp_corners.h"
 #include "tests/differential/tcp_fields.h"
 
 namespace conntrack {
@@ -132,7 +133,17 @@ class TcpScript {
     Push(from, spec);
   }
 
+  void BeginInCorner() {
+    for (const PacketSpec& spec : MakeTcpCorner(&random_)) {
+      const size_t from = spec.source == Role::kClient ? 0 : 1;
+      if (!ends_[from].opened) ends_[from].next = spec.sequence;
+      ends_[from].opened = true;
+      Push(from, spec);
+    }
+  }
+
   void Begin() {
+    if (random_.Percent(45)) return BeginInCorner();
     switch (random_.Below(11)) {
       case 10:
         SendAndClose();
@@ -223,22 +234,23 @@ class TcpScript {
         1 + random_.Below(std::min<uint32_t>(static_cast<uint32_t>(packets_.size()), 4));
     const PacketSpec spec = packets_[packets_.size() - back];
     PacketSpec other = spec;
-    switch (random_.Below(4)) {
+    switch (random_.Below(5)) {
       case 0:  // The same end.
         ++other.sequence;
         if (other.payload_length > 0) --other.payload_length;
         break;
-      case 1:
+      case 1:  // The same beginning.
+      case 2:
         other.payload_length = static_cast<uint16_t>(other.payload_length ^ 1);
         break;
-      case 2:
+      case 3:
         --other.acknowledgment;
         break;
       default:
         other.window = static_cast<uint16_t>(other.window ^ 1);
         break;
     }
-    const uint32_t times = 1 + random_.Below(5);
+    const uint32_t times = 1 + random_.Below(6);
     for (uint32_t i = 0; i < times; ++i) packets_.push_back(i % 2 == 0 ? other : spec);
   }
 
