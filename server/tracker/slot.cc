@@ -217,19 +217,18 @@ Verdict Slot::Create(const Packet& packet, const DirectedKey& key, uint64_t hash
 bool Slot::TakePlace(const DirectedKey& key, uint64_t hash, const TrackContext& context) {
   Zone& zone = *context.zone;
   const uint64_t limit = zone.settings.connections_max;
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    if (zone.connections.fetch_add(1, std::memory_order_relaxed) < limit) return true;
-    zone.connections.fetch_sub(1, std::memory_order_relaxed);
-    if (attempt > 0) break;
-    const RecordHandle victim = FindVictim(key, hash);
-    if (victim == Table::kNone) return false;
-    zone.evicted.fetch_add(1, std::memory_order_relaxed);
-    Destroy(victim, {.type = EventType::kDestroy,
-                     .cause = EventCause::kEvicted,
-                     .time = context.now,
-                     .now = context.now});
-  }
-  return false;
+  if (zone.connections.fetch_add(1, std::memory_order_relaxed) < limit) return true;
+  zone.connections.fetch_sub(1, std::memory_order_relaxed);
+  const RecordHandle victim = FindVictim(key, hash);
+  if (victim == Table::kNone) return false;
+  zone.evicted.fetch_add(1, std::memory_order_relaxed);
+  // The newcomer has the place of the one that ends: no other thread may come
+  // between.
+  Remove(victim, {.type = EventType::kDestroy,
+                  .cause = EventCause::kEvicted,
+                  .time = context.now,
+                  .now = context.now});
+  return true;
 }
 
 RecordHandle Slot::FindVictim(const DirectedKey& key, uint64_t hash) {
@@ -348,13 +347,18 @@ void Slot::SetDeadline(RecordHandle handle, Time now, Duration timeout, const Zo
 }
 
 void Slot::Destroy(RecordHandle handle, const Change& change) {
+  Zone& zone = zone_of_(RecordOf(handle).zone);
+  Remove(handle, change);
+  zone.connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Slot::Remove(RecordHandle handle, const Change& change) {
   Record& record = RecordOf(handle);
   // Netfilter's DESTROY shows the bit.
   record.status |= status_bit::kDying;
   Emit(handle, change);
   Zone& zone = zone_of_(record.zone);
   zone.by_state[GaugeOf(record)].fetch_sub(1, std::memory_order_relaxed);
-  zone.connections.fetch_sub(1, std::memory_order_relaxed);
   TableOf(handle).Erase(IndexOf(handle));
 }
 

@@ -139,6 +139,8 @@ class Slot {
                                     const TrackContext& context);
   void SetDeadline(RecordHandle handle, Time now, Duration timeout, const Zone& zone);
   void Destroy(RecordHandle handle, const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Destroy, but the connection's place in the zone's limit stays taken.
+  void Remove(RecordHandle handle, const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Emit(RecordHandle handle, const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;

@@ -157,7 +157,7 @@ TEST_F(PressureTest, FamiliesShareTheLimitButMakeNoRoomForEachOther) {
   EXPECT_EQ(tracker_.zone(zone).connections.load(), kLimit);
 }
 
-TEST_F(PressureTest, BelowALoweredLimitNewcomersEndOthersButAreRefused) {
+TEST_F(PressureTest, AboveALoweredLimitNewcomersTakeThePlaceOfOthers) {
   constexpr uint32_t kOpen = 64;
   const ZoneIndex zone = OpenZone(1, kOpen);
   for (uint32_t i = 0; i < kOpen; ++i) Send(zone, FirstPacket(i));
@@ -166,14 +166,13 @@ TEST_F(PressureTest, BelowALoweredLimitNewcomersEndOthersButAreRefused) {
   ASSERT_TRUE(tracker_.SetZoneSettings(zone, settings).ok());
   EXPECT_EQ(tracker_.zone(zone).connections.load(), kOpen);
 
-  uint64_t before = kOpen;
-  for (uint32_t i = kOpen; before > kOpen / 2 && i < 100 * kOpen; ++i) {
-    const VerdictKind kind = Send(zone, FirstPacket(i));
-    ASSERT_EQ(kind, VerdictKind::kTableFull);
-    before = tracker_.zone(zone).connections.load();
+  uint64_t taken = 0;
+  for (uint32_t i = kOpen; i < 10 * kOpen; ++i) {
+    taken += Send(zone, FirstPacket(i)) == VerdictKind::kNew ? 1 : 0;
+    ASSERT_EQ(tracker_.zone(zone).connections.load(), kOpen);
+    ASSERT_EQ(tracker_.zone(zone).evicted.load(), taken);
   }
-  EXPECT_EQ(before, kOpen / 2);
-  EXPECT_EQ(tracker_.zone(zone).evicted.load(), kOpen / 2);
+  EXPECT_GT(taken, 0u);
 }
 
 }  // namespace
