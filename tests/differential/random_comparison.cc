@@ -17,31 +17,21 @@
 namespace conntrack {
 namespace {
 
-constexpr uint32_t kFlatConversations = 100;
-// A round with pauses lasts several seconds whatever it holds; a slow machine
-// gets smaller ones.
-constexpr uint32_t kPausedConversations = 1200;
-constexpr uint32_t kPausedConversationsMin = 20;
-
 struct Quota {
   Traffic traffic;
   uint64_t packets;
-  // Every so many rounds one has pauses. No multiple of 3, so that such rounds
-  // have their share of switches off their defaults.
-  uint32_t paused_every;
   uint64_t compared = 0;
-  uint32_t rounds = 0;
 };
 
 // `packets` of one protocol, or shared out among all.
 std::vector<Quota> MakeQuotas(const std::string& protocol, uint64_t packets) {
-  const auto share = [&](Traffic traffic, uint64_t percent, uint32_t paused_every) {
-    return Quota{traffic, packets * percent / 100, paused_every};
+  const auto share = [&](Traffic traffic, uint64_t percent) {
+    return Quota{traffic, packets * percent / 100};
   };
-  std::vector<Quota> quotas = {share(Traffic::kTcp, 48, 100),   share(Traffic::kUdp, 14, 7),
-                               share(Traffic::kUdplite, 4, 20), share(Traffic::kIcmp, 12, 20),
-                               share(Traffic::kSctp, 14, 40),   share(Traffic::kGre, 4, 20),
-                               share(Traffic::kGeneric, 4, 20)};
+  std::vector<Quota> quotas = {share(Traffic::kTcp, 48),    share(Traffic::kUdp, 14),
+                               share(Traffic::kUdplite, 4), share(Traffic::kIcmp, 12),
+                               share(Traffic::kSctp, 14),   share(Traffic::kGre, 4),
+                               share(Traffic::kGeneric, 4)};
   if (protocol == "all") return quotas;
   std::erase_if(quotas, [&](const Quota& quota) { return NameOf(quota.traffic) != protocol; });
   quotas.front().packets = packets;
@@ -81,9 +71,10 @@ class Run {
   bool Compare(std::vector<Quota>* quotas) {
     const auto begin = std::chrono::steady_clock::now();
     for (Quota& quota : *quotas) {
+      RoundSequence rounds(quota.traffic, fixed_, &number_, &random_);
       while (quota.compared < quota.packets) {
         const uint64_t before = comparer_.compared();
-        if (!CompareRound(&quota)) return false;
+        if (!CompareRound(&rounds)) return false;
         quota.compared += comparer_.compared() - before;
         Progress(quota, begin);
       }
@@ -101,18 +92,8 @@ class Run {
   }
 
  private:
-  bool CompareRound(Quota* quota) {
-    // The first one of all has pauses, so that a short run has some too.
-    const uint32_t index = quota->rounds++;
-    const bool paused = index % quota->paused_every == 0;
-    const Round round =
-        MakeRound({.traffic = quota->traffic,
-                   .index = index,
-                   .paused = paused,
-                   .expiring = paused,
-                   .conversations = paused ? paused_conversations_ : kFlatConversations,
-                   .fixed = fixed_},
-                  &number_, &random_);
+  bool CompareRound(RoundSequence* rounds) {
+    const Round round = rounds->Next();
     coverage_.BeginRound(round.settings);
     const auto mismatch = comparer_.Run(round.conversations, round.settings,
                                         [&](size_t conversation, const ComparedPacket& packet) {
@@ -122,9 +103,7 @@ class Run {
       std::printf("the comparison broke off: %s\n", mismatch.status().ToString().c_str());
       return false;
     }
-    if (comparer_.late()) {
-      paused_conversations_ = std::max(paused_conversations_ / 2, kPausedConversationsMin);
-    }
+    if (comparer_.late()) rounds->Shorten();
     if (!mismatch->has_value()) return true;
     Explain(round, **mismatch, &comparer_);
     return false;
@@ -145,7 +124,6 @@ class Run {
   const bool verbose_;
   const FixedSettings fixed_;
   uint32_t number_ = 0;
-  uint32_t paused_conversations_ = kPausedConversations;
 };
 
 }  // namespace

@@ -7,10 +7,15 @@ namespace conntrack {
 namespace {
 
 constexpr uint32_t kSwitches = 5;
-constexpr uint32_t kFlatConversations = 50;
-// A round with pauses lasts several seconds whatever it holds.
-constexpr uint32_t kPausedConversations = 250;
+// A round with pauses lasts several seconds whatever it holds, so it holds much.
+constexpr uint32_t kPausedConversations = 1200;
 constexpr uint32_t kPausedConversationsMin = 20;
+constexpr uint32_t kFlatConversations = 100;
+// Those of TCP and SCTP are long.
+constexpr uint32_t kLongPausedConversations = 250;
+constexpr uint32_t kLongFlatConversations = 50;
+
+bool IsLong(Traffic traffic) { return traffic == Traffic::kTcp || traffic == Traffic::kSctp; }
 
 // Every so many rounds one has pauses. No multiple of 3, so that such rounds
 // have their share of switches off their defaults.
@@ -19,7 +24,7 @@ uint32_t PausedEvery(Traffic traffic) {
     case Traffic::kTcp:
       return 100;
     case Traffic::kUdp:
-      return 6;
+      return 7;
     case Traffic::kSctp:
       return 40;
     default:
@@ -109,7 +114,7 @@ RoundSequence::RoundSequence(Traffic traffic, FixedSettings fixed, uint32_t* num
       fixed_(std::move(fixed)),
       number_(number),
       random_(random),
-      paused_conversations_(kPausedConversations) {}
+      paused_conversations_max_(kPausedConversations) {}
 
 Round RoundSequence::Next() {
   // The first one has pauses, so that a short run has some too.
@@ -119,13 +124,21 @@ Round RoundSequence::Next() {
                     .index = index,
                     .paused = paused,
                     .expiring = paused,
-                    .conversations = paused ? paused_conversations_ : kFlatConversations,
+                    .conversations = ConversationsOf(index, paused),
                     .fixed = fixed_},
                    number_, random_);
 }
 
+uint32_t RoundSequence::ConversationsOf(uint32_t index, bool paused) const {
+  if (!paused) return IsLong(traffic_) ? kLongFlatConversations : kFlatConversations;
+  // The first one leaves room for others in a short run.
+  const bool small = IsLong(traffic_) && index == 0;
+  return std::min(paused_conversations_max_,
+                  small ? kLongPausedConversations : kPausedConversations);
+}
+
 void RoundSequence::Shorten() {
-  paused_conversations_ = std::max(paused_conversations_ / 2, kPausedConversationsMin);
+  paused_conversations_max_ = std::max(paused_conversations_max_ / 2, kPausedConversationsMin);
 }
 
 }  // namespace conntrack

@@ -35,8 +35,8 @@ struct RoundPlan {
 // `*number` counts conversations, so that none shares an address with another.
 Round MakeRound(const RoundPlan& plan, uint32_t* number, Random* random);
 
-// The rounds of one traffic in turn, so sized that 20,000 packets have met pauses
-// and every switch off its default.
+// The rounds of one traffic in turn, so sized that 20,000 packets of TCP or SCTP have
+// met pauses and every switch off its default.
 class RoundSequence {
  public:
   // `number` and `random` as above; they must outlive the sequence.
@@ -49,12 +49,14 @@ class RoundSequence {
   void Shorten();
 
  private:
+  uint32_t ConversationsOf(uint32_t index, bool paused) const;
+
   const Traffic traffic_;
   const FixedSettings fixed_;
   uint32_t* const number_;
   Random* const random_;
   uint32_t index_ = 0;
-  uint32_t paused_conversations_;
+  uint32_t paused_conversations_max_;
 };
 
 }  // namespace conntrack

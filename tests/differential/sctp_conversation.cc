@@ -25,7 +25,7 @@ class SctpConversation {
     const size_t length = 2 + random_.Below(22);
     // Some associations go by the book, others by chance.
     const uint32_t plausible = random_.Pick<uint32_t>({30, 60, 90, 97});
-    if (random_.Percent(60)) Visit();
+    if (random_.Percent(80)) Visit();
     if (packets_.empty() && random_.Percent(20)) Collide();
     while (packets_.size() < length) {
       if (random_.Percent(4)) {
@@ -102,8 +102,8 @@ class SctpConversation {
     if (stage > 6) Add(1 - closer_, {kShutdownAck});
     opener_ = 0;
     step_ = stage < 6 ? stage : stage - 1;
-    if (random_.Percent(20)) return CrossHeartbeats();
-    const uint32_t count = 1 + random_.Below(stage == 0 ? 7 : 4);
+    if (random_.Percent(25)) return CrossHeartbeats();
+    const uint32_t count = 1 + random_.Below(stage == 0 ? 7 : 6);
     for (uint32_t i = 0; i < count; ++i) {
       const size_t side = random_.Percent(stage == 0 ? 75 : 50) ? 1 : 0;
       PacketSpec& spec = Add(side, {});
@@ -138,11 +138,13 @@ class SctpConversation {
 
   // Heartbeats and their answers from both sides, with right and wrong tags.
   void CrossHeartbeats() {
-    const uint32_t count = 2 + random_.Below(4);
+    const uint32_t count = 3 + random_.Below(5);
     for (uint32_t i = 0; i < count; ++i) {
       PacketSpec& spec = Add(random_.Below(2), {});
       spec.chunks.push_back({random_.Percent(60) ? kHeartbeat : kHeartbeatAck, 0, std::nullopt});
-      if (random_.Percent(20)) spec.chunks.push_back({kHeartbeat, 0, std::nullopt});
+      if (random_.Percent(30)) {
+        spec.chunks.push_back({random_.Pick<uint8_t>({kHeartbeat, kData}), 0, std::nullopt});
+      }
       if (random_.Percent(60)) spec.sequence = NewTag();
     }
   }

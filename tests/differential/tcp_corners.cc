@@ -229,8 +229,8 @@ class Corner {
       if (from != again) continue;
       syn.sequence += random_.Pick<uint32_t>({1, 100, 70'000});
       syn.tcp_options.clear();
-      syn.bad_checksum = random_.Percent(60);
-      if (syn.bad_checksum && random_.Percent(50)) syn.extension_units = 1;
+      syn.hop_limit = 255;
+      syn.bad_checksum = random_.Percent(30);
       Send(syn);
     }
     Send(Next(kClient, kAck));
