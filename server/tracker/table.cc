@@ -28,7 +28,7 @@ Table::~Table() {
 }
 
 size_t Table::memory_bytes() const {
-  return chunks_.capacity() * sizeof(chunks_[0]) +
+  return chunks_.capacity() * sizeof(void*) +
          (open_chunks_.capacity() + absent_chunks_.capacity()) * sizeof(uint32_t);
 }
 
