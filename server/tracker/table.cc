@@ -178,7 +178,7 @@ void Table::Rehash(size_t bucket_count) {
   shown_mask_.store(bucket_count == 0 ? 0 : bucket_count - 1, std::memory_order_relaxed);
   shown_buckets_.store(reinterpret_cast<uintptr_t>(buckets_), std::memory_order_relaxed);
   for (size_t i = 0; i < old_count; ++i) {
-    for (size_t place = 0; bucket_count > 0 && place < kBucketEntries; ++place) {
+    for (size_t place = 0; place < kBucketEntries; ++place) {
       if (old[i].tag[place] == 0) continue;
       PutInBuckets(old[i].index[place], record(old[i].index[place]).hash);
     }
