@@ -20,6 +20,22 @@ void AddExtension(PacketSpec* spec, Random* random) {
   }
 }
 
+// Ends within its header, or soon behind it, in so many cases of a hundred.
+void CutShort(uint32_t percent, PacketSpec* spec, Random* random) {
+  if (!random->Percent(percent)) return;
+  spec->payload_length = 0;
+  spec->transport_bytes = static_cast<uint16_t>(random->Below(9));
+}
+
+// From the client, of one of two connections.
+PacketSpec MakeDatagram(uint8_t protocol, Random* random) {
+  PacketSpec spec;
+  spec.protocol = protocol;
+  spec.connection = static_cast<uint16_t>(random->Percent(90) ? 0 : 1);
+  spec.payload_length = random->Pick<uint16_t>({0, 1, 12, 500, 1300});
+  return spec;
+}
+
 uint8_t IcmpOf(Family family) { return family == Family::kIpv4 ? kProtocolIcmp : kProtocolIcmpv6; }
 
 uint8_t QueryType(Family family, Random* random) {
@@ -71,10 +87,7 @@ PacketSpec MakeQuery(Family family, Random* random, PacketSpec* last) {
   }
   spec.payload_length = random->Pick<uint16_t>({0, 1, 56, 1000});
   if (random->Percent(4)) spec.bad_checksum = true;
-  if (random->Percent(3)) {
-    spec.payload_length = 0;
-    spec.transport_bytes = static_cast<uint16_t>(random->Below(9));
-  }
+  CutShort(3, &spec, random);
   return spec;
 }
 
@@ -123,10 +136,7 @@ std::vector<PacketSpec> MakeUdpPackets(Family family, Random* random) {
       packets.push_back(MakeIcmpError(family, kProtocolUdp, random));
       continue;
     }
-    PacketSpec spec;
-    spec.protocol = kProtocolUdp;
-    spec.connection = static_cast<uint16_t>(random->Percent(90) ? 0 : 1);
-    spec.payload_length = random->Pick<uint16_t>({0, 1, 12, 500, 1300});
+    PacketSpec spec = MakeDatagram(kProtocolUdp, random);
     if (!packets.empty() && random->Percent(replies)) TurnAround(&spec);
     if (random->Percent(4)) spec.bad_checksum = true;
     if (random->Percent(4)) spec.no_checksum = true;
@@ -134,10 +144,7 @@ std::vector<PacketSpec> MakeUdpPackets(Family family, Random* random) {
       spec.udp_length = static_cast<uint16_t>(
           random->Pick({0, 7, 8, 9, 8 + spec.payload_length - 1, 8 + spec.payload_length + 1}));
     }
-    if (random->Percent(2)) {
-      spec.payload_length = 0;
-      spec.transport_bytes = static_cast<uint16_t>(random->Below(9));
-    }
+    CutShort(2, &spec, random);
     AddExtension(&spec, random);
     packets.push_back(spec);
   }
@@ -153,10 +160,7 @@ std::vector<PacketSpec> MakeUdplitePackets(Family family, Random* random) {
       packets.push_back(MakeIcmpError(family, kProtocolUdplite, random));
       continue;
     }
-    PacketSpec spec;
-    spec.protocol = kProtocolUdplite;
-    spec.connection = static_cast<uint16_t>(random->Percent(90) ? 0 : 1);
-    spec.payload_length = random->Pick<uint16_t>({0, 1, 12, 500, 1300});
+    PacketSpec spec = MakeDatagram(kProtocolUdplite, random);
     if (!packets.empty() && random->Percent(replies)) TurnAround(&spec);
     if (random->Percent(20)) {
       // The coverage.
@@ -164,10 +168,7 @@ std::vector<PacketSpec> MakeUdplitePackets(Family family, Random* random) {
           random->Pick({0, 1, 7, 8, 9, 8 + spec.payload_length - 1, 8 + spec.payload_length,
                         8 + spec.payload_length + 1}));
     }
-    if (random->Percent(3)) {
-      spec.payload_length = 0;
-      spec.transport_bytes = static_cast<uint16_t>(random->Below(9));
-    }
+    CutShort(3, &spec, random);
     AddExtension(&spec, random);
     packets.push_back(spec);
   }
@@ -196,10 +197,7 @@ std::vector<PacketSpec> MakeGrePackets(Family family, Random* random) {
     spec.gre = gre;
     spec.payload_length = random->Pick<uint16_t>({0, 4, 12, 500, 1300});
     if (!packets.empty() && random->Percent(replies)) TurnAround(&spec);
-    if (random->Percent(5)) {
-      spec.payload_length = 0;
-      spec.transport_bytes = static_cast<uint16_t>(random->Below(9));
-    }
+    CutShort(5, &spec, random);
     AddExtension(&spec, random);
     packets.push_back(spec);
   }

@@ -53,4 +53,21 @@ std::string RuleCounts::Report() const {
   return text;
 }
 
+bool IsReply(const Fields& before, const PacketSpec& spec) {
+  const std::string state = FieldOf(before, "state");
+  return !state.empty() && state != "none" && FieldOf(before, "from") != NameOf(spec.source);
+}
+
+void CountCell(const Fields& before, const ComparedPacket& packet, const std::string& kind,
+               RuleCounts* counts) {
+  std::string state = FieldOf(before, "state");
+  if (state.empty()) state = "none";
+  const bool counted = FieldOf(before, "packets") != FieldOf(packet.kernel, "packets");
+  const std::string outcome = FieldOf(packet.kernel, "verdict") == "invalid" ? "invalid"
+                              : !counted                                     ? "ignored"
+                                         : FieldOf(packet.kernel, "state");
+  const char* const direction = IsReply(before, *packet.spec) ? " reply " : " original ";
+  counts->AddCell(absl::StrCat(state, direction, kind), outcome);
+}
+
 }  // namespace conntrack

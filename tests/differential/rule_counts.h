@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/differential/comparer.h"
+
 namespace conntrack {
 
 class RuleCounts {
@@ -40,5 +42,14 @@ class RuleCounts {
   // By index into rules_.
   std::vector<uint64_t> rule_counts_;
 };
+
+// True when the packet goes in the reply direction of the connection that was
+// seen `before` it.
+bool IsReply(const Fields& before, const PacketSpec& spec);
+
+// Counts the packet, of this kind, in the cell of the state before it, with what
+// became of it.
+void CountCell(const Fields& before, const ComparedPacket& packet, const std::string& kind,
+               RuleCounts* counts);
 
 }  // namespace conntrack

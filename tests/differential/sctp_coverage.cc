@@ -128,19 +128,10 @@ RuleCounts MakeSctpCounts() {
 void CountSctp(const Fields& before, const ComparedPacket& packet, RuleCounts* counts) {
   const PacketSpec& spec = *packet.spec;
   if (spec.chunks.empty() || spec.bad_checksum || spec.transport_bytes) return;
-  std::string state = FieldOf(before, "state");
-  if (state.empty()) state = "none";
-  const bool reply = state != "none" && FieldOf(before, "from") != NameOf(spec.source);
   if (spec.chunks.size() == 1 && spec.chunks[0].type < kChunkNames.size()) {
-    const bool counted = FieldOf(before, "packets") != FieldOf(packet.kernel, "packets");
-    const std::string outcome = FieldOf(packet.kernel, "verdict") == "invalid" ? "invalid"
-                                : !counted                                     ? "ignored"
-                                           : FieldOf(packet.kernel, "state");
-    counts->AddCell(
-        absl::StrCat(state, reply ? " reply " : " original ", kChunkNames[spec.chunks[0].type]),
-        outcome);
+    CountCell(before, packet, kChunkNames[spec.chunks[0].type], counts);
   }
-  CountRules(before, packet, reply, counts);
+  CountRules(before, packet, IsReply(before, spec), counts);
 }
 
 }  // namespace conntrack

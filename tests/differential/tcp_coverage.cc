@@ -132,15 +132,8 @@ void CountTcp(const Fields& before, const ComparedPacket& packet, RuleCounts* co
   const PacketSpec& spec = *packet.spec;
   const std::string packet_class = ClassOf(spec.tcp_flags);
   if (packet_class.empty() || spec.bad_checksum || spec.data_offset || spec.transport_bytes) return;
-  std::string state = FieldOf(before, "state");
-  if (state.empty()) state = "none";
-  const bool reply = state != "none" && FieldOf(before, "from") != NameOf(spec.source);
-  const bool counted = FieldOf(before, "packets") != FieldOf(packet.kernel, "packets");
-  const std::string outcome = FieldOf(packet.kernel, "verdict") == "invalid" ? "invalid"
-                              : !counted                                     ? "ignored"
-                                         : FieldOf(packet.kernel, "state");
-  counts->AddCell(absl::StrCat(state, reply ? " reply " : " original ", packet_class), outcome);
-  CountRules(before, packet, reply, packet_class, counts);
+  CountCell(before, packet, packet_class, counts);
+  CountRules(before, packet, IsReply(before, spec), packet_class, counts);
 }
 
 }  // namespace conntrack
