@@ -128,7 +128,7 @@ Verdict Slot::Track(const Packet& packet, const DirectedKey& key, uint64_t hash,
   }
   const uint32_t index = TableOf(key.key.family).Find(key.key, hash);
   if (index == Table::kNone) return Create(packet, key, hash, context);
-  const RecordHandle handle = index | (key.key.family == Family::kIpv6 ? kIpv6Handle : 0);
+  const RecordHandle handle = HandleOf(key.key.family, index);
   bool reopen = false;
   const Verdict verdict =
       Update(handle, DirectionIn(RecordOf(handle), key), packet, context, &reopen);
@@ -150,7 +150,7 @@ Verdict Slot::TrackError(const Packet& packet, const DirectedKey& quoted, uint64
   }
   Record& record = table.record(index);
   if (record.protocol == kProtocolSctp && record.sctp.untold_changes != 0) {
-    const RecordHandle handle = index | (quoted.key.family == Family::kIpv6 ? kIpv6Handle : 0);
+    const RecordHandle handle = HandleOf(quoted.key.family, index);
     Emit(handle, {.type = EventType::kUpdate,
                   .cause = EventCause::kPacket,
                   .changes = std::exchange(record.sctp.untold_changes, uint8_t{0}),
@@ -189,7 +189,7 @@ Verdict Slot::Create(const Packet& packet, const DirectedKey& key, uint64_t hash
 
   Table& table = TableOf(key.key.family);
   const uint32_t index = table.Insert(key.key, hash);
-  const RecordHandle handle = index | (key.key.family == Family::kIpv6 ? kIpv6Handle : 0);
+  const RecordHandle handle = HandleOf(key.key.family, index);
   Record& record = table.record(index);
   record.original_from_first = key.from_first ? 1 : 0;
   record.sensor = context.sensor;
@@ -245,7 +245,7 @@ RecordHandle Slot::FindVictim(const DirectedKey& key, uint64_t hash) {
                            [&](uint32_t candidate) { return of_zone(candidate, true); });
   }
   if (index == Table::kNone) return Table::kNone;
-  return index | (key.key.family == Family::kIpv6 ? kIpv6Handle : 0);
+  return HandleOf(key.key.family, index);
 }
 
 ProtocolResult Slot::RunProtocol(Record* record, Direction direction, const Packet& packet,

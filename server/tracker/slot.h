@@ -112,6 +112,9 @@ class Slot {
 
   static constexpr uint32_t kIpv6Handle = 1u << 31;
   static uint32_t IndexOf(RecordHandle handle) { return handle & ~kIpv6Handle; }
+  static RecordHandle HandleOf(Family family, uint32_t index) {
+    return family == Family::kIpv6 ? index | kIpv6Handle : index;
+  }
 
   Table& TableOf(Family family) { return family == Family::kIpv4 ? ipv4_ : ipv6_; }
   Table& TableOf(RecordHandle handle) { return (handle & kIpv6Handle) != 0 ? ipv6_ : ipv4_; }
