@@ -71,6 +71,8 @@ void WatchService::Remove(const Watcher* watcher) {
 }
 
 void WatchService::Notify() {
+  // Either this sees the watcher that goes idle, or it sees the new events.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   if (idle_count_.load(std::memory_order_relaxed) == 0) return;
   if (notified_.exchange(true)) return;
   {

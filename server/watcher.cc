@@ -94,7 +94,7 @@ void Watcher::Begin(std::shared_ptr<Watcher> self) {
 }
 
 void Watcher::Wake() {
-  if (!idle_.exchange(false)) return;
+  if (activity_.exchange(Activity::kWoken) != Activity::kIdle) return;
   service_->idle_count()->fetch_sub(1);
   Pump();
 }
@@ -123,18 +123,21 @@ void Watcher::FinishOnce(const absl::Status& status) {
 
 void Watcher::Pump() {
   while (!finished_.load()) {
+    activity_.store(Activity::kBusy);
     if (cancelled_.load()) return FinishOnce(absl::CancelledError("the client is gone"));
+    // Read before the last look: what came before the drain is still sent.
+    const bool draining = service_->draining();
     if (FillNext()) {
       StartWrite(&response_);
       return;
     }
     if (!failure_.ok()) return FinishOnce(failure_);
-    if (service_->draining()) return FinishOnce(absl::UnavailableError("the server drains"));
+    if (HasWork()) continue;
+    if (draining) return FinishOnce(absl::UnavailableError("the server drains"));
     service_->idle_count()->fetch_add(1);
-    idle_.store(true);
-    // What came between the last look and going idle would wake nobody.
-    if (!HasWork() && !cancelled_.load() && !service_->draining()) return;
-    if (!idle_.exchange(false)) return;
+    // Whoever makes an event from here on sees that somebody waits for it.
+    Activity expected = Activity::kBusy;
+    if (!HasWork() && activity_.compare_exchange_strong(expected, Activity::kIdle)) return;
     service_->idle_count()->fetch_sub(1);
   }
 }
@@ -168,7 +171,7 @@ bool Watcher::FillNext() {
         }
         snapshot_ = held_step_.more ? Snapshot::kScanning : Snapshot::kEnding;
         if (held_.snapshot().connections_size() == 0) break;
-        response_.Swap(&held_);
+        ReleaseHeld();
         return true;
       case Snapshot::kEnding:
         FillSnapshotEnd();
@@ -210,11 +213,16 @@ bool Watcher::AddEvents(uint32_t slot, v1::EventBatch* batch) {
   const SlotEvents read = tracker_->ReadEvents(slot, next_[slot]);
   // What was lost in the meantime must be told first.
   if (read.first_retained > next_[slot]) return false;
-  for (size_t i = 0; i < read.range.count; ++i) AddEvent(read.range[i], slot, batch);
-  if (read.range.count > 0) {
-    AddRange(slot, tracker_->options().epoch, next_[slot], next_[slot] + read.range.count - 1,
+  size_t count = read.range.count;
+  if (snapshot_ == Snapshot::kHeld && slot == held_step_.slot) {
+    // What happened to the held rows after they were read comes after them.
+    count = std::min(count, static_cast<size_t>(held_step_.sequence + 1 - next_[slot]));
+  }
+  for (size_t i = 0; i < count; ++i) AddEvent(read.range[i], slot, batch);
+  if (count > 0) {
+    AddRange(slot, tracker_->options().epoch, next_[slot], next_[slot] + count - 1,
              batch->mutable_ranges());
-    next_[slot] += read.range.count;
+    next_[slot] += count;
   }
   return true;
 }
@@ -261,10 +269,16 @@ void Watcher::ScanSnapshot() {
         const Time now = tracker_->NowOf(connection.record().zone, server_now);
         if (!filter_.Matches(connection, now)) return;
         ToWire(connection, now, wire_, batch->add_connections());
-        if (!filter_.matches_all()) matching_.insert(connection.id());
       });
-  snapshot_connections_ += static_cast<uint64_t>(batch->connections_size());
   snapshot_ = Snapshot::kHeld;
+}
+
+void Watcher::ReleaseHeld() {
+  response_.Swap(&held_);
+  const auto& connections = response_.snapshot().connections();
+  snapshot_connections_ += static_cast<uint64_t>(connections.size());
+  if (filter_.matches_all()) return;
+  for (const v1::Connection& connection : connections) matching_.insert(connection.id());
 }
 
 void Watcher::FillSnapshotEnd() {

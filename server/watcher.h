@@ -49,8 +49,10 @@ class Watcher final : public grpc::ServerWriteReactor<v1::WatchResponse> {
   bool FillNext();
   bool FillEvents();
   bool FillLoss();
-  // Takes the next part of the snapshot into held_snapshot_.
+  // Takes the next part of the snapshot into held_.
   void ScanSnapshot();
+  // Makes it the response.
+  void ReleaseHeld();
   void FillSnapshotEnd();
   bool FillBookmark();
   // Adds what lies together in `slot`; true when something was covered.
@@ -92,7 +94,9 @@ class Watcher final : public grpc::ServerWriteReactor<v1::WatchResponse> {
   // Long ago at first: a bookmark is due at once, so that a client has a place
   // to resume from before anything else.
   std::chrono::steady_clock::time_point last_bookmark_;
-  std::atomic<bool> idle_{false};
+  // Idle: the next to wake it pumps. Woken: whoever pumps looks once more.
+  enum class Activity { kBusy, kIdle, kWoken };
+  std::atomic<Activity> activity_{Activity::kBusy};
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> finished_{false};
 };

@@ -4,11 +4,13 @@
 
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/tracker/packet.h"
 #include "tests/integration/services/service_test.h"
 #include "tests/testing/wire_sensor.h"
@@ -32,6 +34,23 @@ std::string Essence(const v1::Connection& connection) {
   essence.clear_tcp();
   if (state != v1::TCP_STATE_UNSPECIFIED) essence.mutable_tcp()->set_state(state);
   return essence.ShortDebugString();
+}
+
+using Table = std::map<uint64_t, std::string>;
+
+// The rows of one that the other has not, or has otherwise.
+std::string Difference(const Table& seen, const Table& expected) {
+  std::string text;
+  const auto append = [&text](const char* what, const Table& of, const Table& beside) {
+    for (const auto& row : of) {
+      const auto found = beside.find(row.first);
+      if (found != beside.end() && found->second == row.second) continue;
+      text += absl::StrCat(what, " ", row.first, ": ", row.second, "\n");
+    }
+  };
+  append("seen", seen, expected);
+  append("expected", expected, seen);
+  return text;
 }
 
 // One client: rebuilds the table, and checks what every response promises.
@@ -92,7 +111,7 @@ class Subscriber {
   }
   void Cancel() { context_.TryCancel(); }
 
-  const std::map<uint64_t, std::string>& table() const { return table_; }
+  const Table& table() const { return table_; }
   const std::string& token() const { return token_; }
   uint64_t lost() const { return lost_; }
   uint64_t bookmarks() const { return bookmarks_; }
@@ -137,7 +156,7 @@ class Subscriber {
   std::unique_ptr<v1::WatchService::Stub> stub_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReader<v1::WatchResponse>> reader_;
-  std::map<uint64_t, std::string> table_;
+  Table table_;
   std::map<uint64_t, int> snapshot_ids_;
   std::map<uint32_t, uint64_t> next_;
   std::string token_;
@@ -190,9 +209,9 @@ class WatchTest : public ServiceTest {
   }
 
   // What the server has once everything due has expired.
-  std::map<uint64_t, std::string> Table(const std::string& filter) {
+  Table ServedTable(const std::string& filter) {
     server().tracker().Expire(server().clock().Now(), SIZE_MAX);
-    std::map<uint64_t, std::string> table;
+    Table table;
     const auto stub = v1::ConnectionService::NewStub(channel());
     v1::ListConnectionsRequest request;
     request.set_filter(filter);
@@ -237,23 +256,36 @@ TEST_F(WatchTest, SnapshotAndEventsRebuildTheTable) {
   WireSensor sensor(channel());
   ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
   Feed(&sensor, 100);
-  Subscriber all(channel(), WithSnapshot());
-  Subscriber established(channel(), WithSnapshot(kFilter));
-  std::thread all_thread([&] { all.ReadToEnd(); });
-  std::thread established_thread([&] { established.ReadToEnd(); });
-  Feed(&sensor, 600);
-  const auto table = Table("");
-  const auto established_table = Table(kFilter);
+  // Some begin while everything changes, so that their snapshots meet events.
+  constexpr size_t kSubscribers = 6;
+  std::vector<std::unique_ptr<Subscriber>> all;
+  std::vector<std::unique_ptr<Subscriber>> established;
+  std::vector<std::thread> threads;
+  const auto subscribe = [&](const std::string& filter, auto* subscribers) {
+    subscribers->push_back(std::make_unique<Subscriber>(channel(), WithSnapshot(filter)));
+    threads.emplace_back([subscriber = subscribers->back().get()] { subscriber->ReadToEnd(); });
+  };
+  for (size_t i = 0; i < kSubscribers; ++i) {
+    subscribe("", &all);
+    subscribe(kFilter, &established);
+    Feed(&sensor, 200 + i * 80);
+  }
+  const auto table = ServedTable("");
+  const auto established_table = ServedTable(kFilter);
   sensor.HalfClose();
   ASSERT_TRUE(sensor.Finish().ok());
   server().Drain();
-  all_thread.join();
-  established_thread.join();
+  for (std::thread& thread : threads) thread.join();
   EXPECT_GT(table.size(), 10u);
-  EXPECT_EQ(all.table(), table);
-  EXPECT_EQ(all.lost(), 0u);
-  EXPECT_EQ(established.table(), established_table);
-  EXPECT_GT(established.left(), 0u);
+  for (const auto& subscriber : all) {
+    EXPECT_EQ(Difference(subscriber->table(), table), "");
+    EXPECT_EQ(subscriber->lost(), 0u);
+  }
+  for (const auto& subscriber : established) {
+    EXPECT_EQ(Difference(subscriber->table(), established_table), "");
+    EXPECT_EQ(subscriber->lost(), 0u);
+  }
+  EXPECT_GT(established.front()->left(), 0u);
 }
 
 TEST_F(WatchTest, AResumedWatchMissesNothing) {
