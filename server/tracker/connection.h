@@ -8,7 +8,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "server/tracker/settings.h"
 #include "server/tracker/time.h"
@@ -132,8 +135,18 @@ struct Record {
   uint32_t hash = 0;
 
   bool Has(uint16_t bit) const { return (status & bit) != 0; }
+
+  KeyWords words() const {
+    // Key and `in_use` lie in the first two words as WordsOf puts them.
+    std::array<uint64_t, 2> raw;
+    std::memcpy(raw.data(), static_cast<const void*>(this), sizeof(raw));
+    return {raw[0], raw[1] & 0x01FF'FFFF'FFFF'FFFF};
+  }
 };
 static_assert(sizeof(Record) == 128);
+static_assert(offsetof(Record, address) == 0 && offsetof(Record, ports) == 8 &&
+              offsetof(Record, zone) == 12 && offsetof(Record, protocol) == 14 &&
+              std::endian::native == std::endian::little);
 
 // When the last packet was counted.
 inline Time LastSeen(const Record& record) {
@@ -149,11 +162,6 @@ struct Extra {
   uint32_t zone_id = 0;
 };
 static_assert(sizeof(Extra) == 32);
-
-struct AddressPair {
-  Address first;
-  Address second;
-};
 
 // Reads a connection wherever its parts lie. Valid as long as they are: under
 // the slot's lock, or as long as the StoredConnection.

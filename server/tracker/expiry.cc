@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -25,22 +26,26 @@ Time BucketStart(Time deadline, Time now) {
 
 }  // namespace
 
+bool Expiry::PutAhead(RecordHandle handle, Time deadline, Time now, Time* armed) {
+  const Time start = BucketStart(deadline, now);
+  if (start <= now) return false;
+  far_[start].push_back(handle);
+  ++entries_;
+  *armed = start;
+  return true;
+}
+
 void Expiry::Arm(RecordHandle handle, Time deadline, Time now, Time* armed) {
   if (*armed <= deadline) return;
-  const Time start = BucketStart(deadline, now);
-  if (start <= now) {
-    // The bucket has come already.
+  if (!PutAhead(handle, deadline, now, armed)) {
     near_.push({deadline, handle});
     *armed = deadline;
-  } else {
-    far_[start].push_back(handle);
-    ++entries_;
-    *armed = start;
   }
   next_ = std::min(next_, *armed);
 }
 
 void Expiry::OpenBuckets(Time now, Records* records) {
+  const size_t before = opened_.size();
   while (!far_.empty() && far_.begin()->first <= now) {
     const Time start = far_.begin()->first;
     const std::vector<RecordHandle> handles = std::move(far_.begin()->second);
@@ -49,10 +54,27 @@ void Expiry::OpenBuckets(Time now, Records* records) {
     for (const RecordHandle handle : handles) {
       Time* armed = records->Armed(handle);
       if (armed == nullptr || *armed != start) continue;  // Stale.
-      *armed = kForever;
-      Arm(handle, records->Deadline(handle), now, armed);
+      const Time deadline = records->Deadline(handle);
+      if (PutAhead(handle, deadline, now, armed)) continue;
+      opened_.push_back({deadline, handle});
+      *armed = deadline;
     }
   }
+  if (opened_.size() > before) std::sort(opened_.begin(), opened_.end(), std::greater<>());
+}
+
+bool Expiry::TakeEarliest(Time now, Near* entry) {
+  if (!opened_.empty() && (near_.empty() || !(opened_.back() > near_.top()))) {
+    *entry = opened_.back();
+    if (entry->deadline > now) return false;
+    opened_.pop_back();
+    if (opened_.empty()) opened_.shrink_to_fit();
+    return true;
+  }
+  if (near_.empty() || near_.top().deadline > now) return false;
+  *entry = near_.top();
+  near_.pop();
+  return true;
 }
 
 void Expiry::DropStale(Records* records) {
@@ -75,34 +97,26 @@ void Expiry::DropStale(Records* records) {
 bool Expiry::PopDue(Time now, Records* records, RecordHandle* handle) {
   if (next_ > now) return false;
   OpenBuckets(now, records);
-  while (!near_.empty() && near_.top().deadline <= now) {
-    const Near top = near_.top();
-    near_.pop();
-    Time* armed = records->Armed(top.handle);
-    if (armed == nullptr || *armed != top.deadline) continue;  // Stale.
+  bool found = false;
+  Near entry;
+  while (!found && TakeEarliest(now, &entry)) {
+    Time* armed = records->Armed(entry.handle);
+    if (armed == nullptr || *armed != entry.deadline) continue;  // Stale.
     *armed = kForever;
-    const Time deadline = records->Deadline(top.handle);
-    if (deadline > now) {
-      Arm(top.handle, deadline, now, armed);
-      continue;
-    }
-    if (deadline > top.deadline) {
-      // It moved later but is due as well: keep the order of deadlines.
-      near_.push({deadline, top.handle});
-      *armed = deadline;
-      continue;
-    }
-    SetNext();
-    *handle = top.handle;
-    return true;
+    const Time deadline = records->Deadline(entry.handle);
+    // When it moved later but is due as well: keep the order of deadlines.
+    found = deadline == entry.deadline;
+    if (!found) Arm(entry.handle, deadline, now, armed);
   }
   SetNext();
-  return false;
+  *handle = entry.handle;
+  return found;
 }
 
 void Expiry::SetNext() {
   next_ = kForever;
-  if (!near_.empty()) next_ = near_.top().deadline;
+  if (!opened_.empty()) next_ = opened_.back().deadline;
+  if (!near_.empty()) next_ = std::min(next_, near_.top().deadline);
   if (!far_.empty()) next_ = std::min(next_, far_.begin()->first);
 }
 

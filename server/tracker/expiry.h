@@ -39,7 +39,7 @@ class Expiry {
 
   // No armed entry is due before this; kForever when there is none.
   Time next() const { return next_; }
-  bool empty() const { return near_.empty() && far_.empty(); }
+  bool empty() const { return opened_.empty() && near_.empty() && far_.empty(); }
   // Entries in buckets, the stale ones included.
   size_t entries() const { return entries_; }
 
@@ -63,12 +63,19 @@ class Expiry {
     bool operator>(const Near& other) const { return deadline > other.deadline; }
   };
 
+  // Puts an entry into the bucket of its deadline. False when that has come.
+  bool PutAhead(RecordHandle handle, Time deadline, Time now, Time* armed);
   // Looks again at every entry of the buckets that have come.
   void OpenBuckets(Time now, Records* records);
+  // Takes the entry with the earliest deadline, when that is at or before `now`.
+  bool TakeEarliest(Time now, Near* entry);
   void SetNext();
 
   Time next_ = kForever;
-  // Due within the buckets that have come; by deadline.
+  // Entries of buckets that have come, the earliest last: sorted at once, and
+  // taken one by one.
+  std::vector<Near> opened_;
+  // Those that came later and are due within such buckets; by deadline.
   std::priority_queue<Near, std::vector<Near>, std::greater<>> near_;
   // Start of a bucket -> its entries.
   absl::btree_map<Time, std::vector<RecordHandle>> far_;

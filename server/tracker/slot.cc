@@ -3,12 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/tracker/check.h"
-#include "server/tracker/gre.h"
-#include "server/tracker/icmp.h"
-#include "server/tracker/sctp.h"
+#include "server/tracker/protocols.h"
 #include "server/tracker/tcp.h"
-#include "server/tracker/udp.h"
 
 namespace conntrack {
 namespace {
@@ -19,42 +15,11 @@ constexpr size_t kEvictionBuckets = 8;
 // Stale expiry entries may outnumber the live ones by this much.
 constexpr size_t kStaleEntriesMin = 1024;
 
-constexpr Verdict Invalid(InvalidReason reason) {
-  return {VerdictKind::kInvalid, Direction::kOriginal, reason};
-}
-
 // Netfilter's ctstate of an accepted packet: an original packet is NEW until a
 // reply was seen before it.
 Verdict Accepted(Direction direction, bool seen_reply) {
   const bool is_new = direction == Direction::kOriginal && !seen_reply;
   return {is_new ? VerdictKind::kNew : VerdictKind::kEstablished, direction};
-}
-
-// The states above 95 % of the limit that even an assured connection may be
-// evicted from: it is closing.
-bool IsClosing(const Record& record) {
-  if (record.protocol == kProtocolSctp) {
-    return record.sctp.state >= SctpState::kShutdownSent &&
-           record.sctp.state <= SctpState::kShutdownAckSent;
-  }
-  return record.protocol == kProtocolTcp && record.tcp.state >= TcpState::kFinWait &&
-         record.tcp.state <= TcpState::kClose;
-}
-
-Duration FirstTimeout(const Packet& packet, const ZoneSettings& settings) {
-  switch (packet.protocol) {
-    case kProtocolUdp:
-    case kProtocolUdplite:
-      return settings.udp;
-    case kProtocolGre:
-      return settings.gre;
-    case kProtocolIcmp:
-      return settings.icmp;
-    case kProtocolIcmpv6:
-      return settings.icmpv6;
-    default:
-      return settings.generic;
-  }
 }
 
 // Counts a connection that was counted in the gauge `from` where it is now.
@@ -73,10 +38,21 @@ uint32_t Milliseconds(Duration duration) {
 // Direction of a packet of an existing connection. Where both ends are one and
 // the same (a LAND attack) nothing tells the directions apart; netfilter takes
 // all but the first packet for replies.
-Direction DirectionIn(const Record& record, const DirectedKey& key) {
-  if (IsSymmetric(key.key)) return Direction::kReply;
-  return (record.original_from_first != 0) == key.from_first ? Direction::kOriginal
-                                                             : Direction::kReply;
+Direction DirectionIn(const Record& record, const Arrival& arrival) {
+  if (arrival.symmetric) return Direction::kReply;
+  return (record.original_from_first != 0) == arrival.from_first ? Direction::kOriginal
+                                                                 : Direction::kReply;
+}
+
+// The connection was answered, is assured, and its timeout is its protocol's.
+bool IsOrdinary(const Record& record) {
+  constexpr uint16_t kBits = status_bit::kSeenReply | status_bit::kAssured;
+  return (record.status & (kBits | status_bit::kFixedTimeout)) == kBits;
+}
+
+void Count(const Packet& packet, Counters* counters) {
+  ++counters->packets;
+  counters->bytes += packet.total_length;
 }
 
 }  // namespace
@@ -112,37 +88,103 @@ Time Slot::NowOf(const Record& record, Time server_now) {
   return zone.clock == ZoneClock::kServer ? server_now : zone.now.load(std::memory_order_relaxed);
 }
 
-Verdict Slot::Track(const Packet& packet, const DirectedKey& key, uint64_t hash,
-                    const TrackContext& context) {
-  const ZoneSettings& settings = context.zone->settings;
-  ExpireBefore(context);
-  if ((packet.flags & packet_flag::kChecksumBad) != 0 && settings.checksum) {
-    return Invalid(InvalidReason::kChecksum);
-  }
-  if (packet.protocol == kProtocolTcp) {
-    const InvalidReason reason = CheckTcpFlags(packet.tcp_flags);
-    if (reason != InvalidReason::kNone) return Invalid(reason);
-  } else if (packet.protocol == kProtocolSctp) {
-    const InvalidReason reason = CheckSctpChunks(packet.chunks());
-    if (reason != InvalidReason::kNone) return Invalid(reason);
-  }
-  const uint32_t index = TableOf(key.key.family).Find(key.key, hash);
-  if (index == Table::kNone) return Create(packet, key, hash, context);
-  const RecordHandle handle = HandleOf(key.key.family, index);
-  bool reopen = false;
-  const Verdict verdict =
-      Update(handle, DirectionIn(RecordOf(handle), key), packet, context, &reopen);
-  return reopen ? Create(packet, key, hash, context) : verdict;
+void Slot::PrefetchBuckets(std::span<const uint16_t> places, const Arrivals& batch) const {
+  const Table& table = TableOf(batch.family);
+  for (const uint16_t place : places) table.PrefetchBucket(batch.arrivals[place].hash);
 }
 
-Verdict Slot::TrackError(const Packet& packet, const DirectedKey& quoted, uint64_t hash,
-                         const TrackContext& context) {
-  ExpireBefore(context);
-  if ((packet.flags & packet_flag::kChecksumBad) != 0 && context.zone->settings.checksum) {
+void Slot::PrefetchRecords(std::span<const uint16_t> places, const Arrivals& batch) const {
+  const Table& table = TableOf(batch.family);
+  for (const uint16_t place : places) {
+    Arrival& arrival = batch.arrivals[place];
+    arrival.candidate = table.PrefetchRecord(arrival.hash);
+    Prefetch(&batch.packets[place]);
+    Prefetch(&batch.packets[place].window);
+  }
+}
+
+void Slot::Track(std::span<const uint16_t> places, const Arrivals& batch, PacketCounts* counts) {
+  Expiry& expiry = ExpiryOf(*batch.zone);
+  Table& table = TableOf(batch.family);
+  uint64_t plain = 0;
+  for (const uint16_t place : places) {
+    const Packet& packet = batch.packets[place];
+    const Arrival& arrival = batch.arrivals[place];
+    Verdict& verdict = batch.verdicts[place];
+    if (expiry.next() > arrival.now &&
+        TrackPlainAck(packet, arrival, batch, &table, &expiry, &verdict)) {
+      ++plain;
+      continue;
+    }
+    verdict = TrackAny({packet, arrival, batch.zone, batch.sensor, batch.family, &table, &expiry});
+    counts->Count(verdict);
+  }
+  counts->by_verdict[static_cast<size_t>(VerdictKind::kEstablished)] += plain;
+}
+
+inline void Slot::SetDeadline(RecordHandle handle, Record* record, Duration timeout, Time now,
+                              Expiry* expiry) {
+  const Time deadline = now + timeout;
+  const bool earlier = deadline < record->deadline;
+  record->deadline = deadline;
+  record->timeout_ms = Milliseconds(timeout);
+  // A deadline that moved later is found when the old one comes.
+  if (earlier) expiry->Arm(handle, deadline, now, &ExtraOf(handle).armed);
+}
+
+inline bool Slot::TrackPlainAck(const Packet& packet, const Arrival& arrival, const Arrivals& batch,
+                                Table* table, Expiry* expiry, Verdict* verdict) {
+  const bool plain = packet.protocol == kProtocolTcp && IsPlainAck(packet.tcp_flags) &&
+                     (packet.flags & packet_flag::kChecksumBad) == 0;
+  if (!plain) return false;
+  const auto ends = [&] { return arrival.Ends(packet); };
+  if (!table->Holds(arrival.candidate, arrival.words, ends)) return false;
+  Record& record = table->record(arrival.candidate);
+  if (!IsOrdinary(record)) return false;
+  const Direction direction = DirectionIn(record, arrival);
+  Duration timeout;
+  if (!UpdateTcpByPlainAck(packet, direction, batch.zone->settings.tcp, &record.tcp, &timeout)) {
+    return false;
+  }
+  Count(packet, &record.counters[Index(direction)]);
+  SetDeadline(HandleOf(batch.family, arrival.candidate), &record, timeout, arrival.now, expiry);
+  *verdict = {VerdictKind::kEstablished, direction};
+  return true;
+}
+
+Verdict Slot::TrackAny(const Visit& visit) {
+  if (visit.expiry->next() <= visit.now()) {
+    size_t expired = 0;
+    ExpireDue(visit.expiry, visit.now(), SIZE_MAX, &expired);
+  }
+  return visit.arrival.is_error ? TrackError(visit) : TrackPacket(visit);
+}
+
+Verdict Slot::TrackPacket(const Visit& visit) {
+  const Packet& packet = visit.packet;
+  if ((packet.flags & packet_flag::kChecksumBad) != 0 && visit.settings().checksum) {
     return Invalid(InvalidReason::kChecksum);
   }
-  Table& table = TableOf(quoted.key.family);
-  const uint32_t index = table.Find(quoted.key, hash);
+  const InvalidReason reason = CheckHeader(packet);
+  if (reason != InvalidReason::kNone) return Invalid(reason);
+  const uint32_t index =
+      visit.table->Find(KeyOf(visit.zone->index, packet)->key, visit.arrival.hash);
+  if (index == Table::kNone) return Create(visit);
+  const RecordHandle handle = HandleOf(visit.family, index);
+  const Direction direction = DirectionIn(visit.table->record(index), visit.arrival);
+  bool reopen = false;
+  const Verdict verdict = Update(handle, direction, visit, &reopen);
+  return reopen ? Create(visit) : verdict;
+}
+
+Verdict Slot::TrackError(const Visit& visit) {
+  const Packet& packet = visit.packet;
+  const Arrival& arrival = visit.arrival;
+  if ((packet.flags & packet_flag::kChecksumBad) != 0 && visit.settings().checksum) {
+    return Invalid(InvalidReason::kChecksum);
+  }
+  Table& table = *visit.table;
+  const uint32_t index = table.Find(KeyOfQuote(visit.zone->index, packet)->key, arrival.hash);
   if (index == Table::kNone) return Invalid(InvalidReason::kIcmpErrorUnknown);
   // An error travels against the packet it is about, to the one who sent that.
   if (packet.destination != packet.quote->source) {
@@ -150,140 +192,97 @@ Verdict Slot::TrackError(const Packet& packet, const DirectedKey& quoted, uint64
   }
   Record& record = table.record(index);
   if (record.protocol == kProtocolSctp && record.sctp.untold_changes != 0) {
-    const RecordHandle handle = HandleOf(quoted.key.family, index);
+    const RecordHandle handle = HandleOf(visit.family, index);
     Emit(handle, {.type = EventType::kUpdate,
                   .cause = EventCause::kPacket,
                   .changes = std::exchange(record.sctp.untold_changes, uint8_t{0}),
                   .time = packet.time,
-                  .now = context.now});
+                  .now = visit.now()});
   }
-  const Direction quoted_direction = DirectionIn(record, quoted);
+  const Direction quoted_direction = DirectionIn(record, arrival);
   return {VerdictKind::kRelated,
-          IsSymmetric(quoted.key) ? Direction::kReply : Opposite(quoted_direction)};
+          arrival.symmetric ? Direction::kReply : Opposite(quoted_direction)};
 }
 
-Verdict Slot::Create(const Packet& packet, const DirectedKey& key, uint64_t hash,
-                     const TrackContext& context) {
-  const ZoneSettings& settings = context.zone->settings;
-  TcpConnection tcp;
-  SctpConnection sctp = {};
-  Duration timeout = FirstTimeout(packet, settings);
-  const IcmpKind icmp = KindOfIcmp(packet);
-  if (icmp == IcmpKind::kAnswer) return Invalid(InvalidReason::kIcmpNoRequest);
-  if (packet.protocol == kProtocolTcp) {
-    const InvalidReason reason = BeginTcp(packet, settings.tcp, &tcp);
-    if (reason != InvalidReason::kNone) return Invalid(reason);
-    const ProtocolResult begun = UpdateTcp(
-        packet, {Direction::kOriginal, false, false, false, Duration(0)}, settings.tcp, &tcp);
-    if (begun.action == ProtocolAction::kInvalid) return Invalid(begun.reason);
-    timeout = begun.timeout;
-  } else if (packet.protocol == kProtocolSctp) {
-    const InvalidReason reason = BeginSctp(packet, &sctp);
-    if (reason != InvalidReason::kNone) return Invalid(reason);
-    const ProtocolResult begun =
-        UpdateSctp(packet, Direction::kOriginal, false, settings.sctp, &sctp);
-    if (begun.action == ProtocolAction::kInvalid) return Invalid(begun.reason);
-    timeout = begun.timeout;
-  }
-  if (!TakePlace(key, hash, context)) return {VerdictKind::kTableFull};
+Verdict Slot::Create(const Visit& visit) {
+  const Packet& packet = visit.packet;
+  Zone& zone = *visit.zone;
+  Record begun;
+  const ProtocolResult result = BeginProtocol(packet, visit.now(), zone.settings, &begun);
+  if (result.action == ProtocolAction::kInvalid) return Invalid(result.reason);
+  if (!TakePlace(visit)) return {VerdictKind::kTableFull};
 
-  Table& table = TableOf(key.key.family);
-  const uint32_t index = table.Insert(key.key, hash);
-  const RecordHandle handle = HandleOf(key.key.family, index);
+  begun.original_from_first = visit.arrival.from_first ? 1 : 0;
+  begun.sensor = visit.sensor;
+  begun.status = status_bit::kConfirmed;
+  begun.deadline = kForever;
+  Count(packet, &begun.counters[Index(Direction::kOriginal)]);
+  Table& table = *visit.table;
+  const uint32_t index = table.Insert(KeyOf(zone.index, packet)->key, visit.arrival.hash, begun);
+  const RecordHandle handle = HandleOf(visit.family, index);
   Record& record = table.record(index);
-  record.original_from_first = key.from_first ? 1 : 0;
-  record.sensor = context.sensor;
-  record.status = status_bit::kConfirmed;
-  if (packet.protocol == kProtocolTcp) record.tcp = tcp;
-  if (packet.protocol == kProtocolSctp) record.sctp = sctp;
-  if (packet.protocol == kProtocolUdp) record.udp = BeginUdp(context.now);
-  record.counters[Index(Direction::kOriginal)] = {1, packet.total_length};
-  Extra& extra = table.extra(index);
-  extra.id = next_id_++ * options_.slot_count + options_.number;
-  extra.created = context.now;
-  extra.zone_id = context.zone->id;
-  extra.armed = kForever;
-  record.deadline = kForever;
-  SetDeadline(handle, context.now, timeout, *context.zone);
-  context.zone->by_state[GaugeOf(record)].fetch_add(1, std::memory_order_relaxed);
+  table.extra(index) = {.id = next_id_++ * options_.slot_count + options_.number,
+                        .created = visit.now(),
+                        .armed = kForever,
+                        .zone_id = zone.id};
+  SetDeadline(handle, &record, result.timeout, visit.now(), visit.expiry);
+  zone.by_state[GaugeOf(record)].fetch_add(1, std::memory_order_relaxed);
   Emit(handle, {.type = EventType::kNew,
                 .cause = EventCause::kPacket,
                 .time = packet.time,
-                .now = context.now,
+                .now = visit.now(),
                 .packet = &packet});
   return Accepted(Direction::kOriginal, false);
 }
 
-bool Slot::TakePlace(const DirectedKey& key, uint64_t hash, const TrackContext& context) {
-  Zone& zone = *context.zone;
+bool Slot::TakePlace(const Visit& visit) {
+  Zone& zone = *visit.zone;
   const uint64_t limit = zone.settings.connections_max;
   if (zone.connections.fetch_add(1, std::memory_order_relaxed) < limit) return true;
   zone.connections.fetch_sub(1, std::memory_order_relaxed);
-  const RecordHandle victim = FindVictim(key, hash);
+  const RecordHandle victim = FindVictim(visit);
   if (victim == Table::kNone) return false;
   zone.evicted.fetch_add(1, std::memory_order_relaxed);
   // The newcomer has the place of the one that ends: no other thread may come
   // between.
   Remove(victim, {.type = EventType::kDestroy,
                   .cause = EventCause::kEvicted,
-                  .time = context.now,
-                  .now = context.now});
+                  .time = visit.now(),
+                  .now = visit.now()});
   return true;
 }
 
-RecordHandle Slot::FindVictim(const DirectedKey& key, uint64_t hash) {
-  const Table& table = TableOf(key.key.family);
+RecordHandle Slot::FindVictim(const Visit& visit) {
+  const Arrival& arrival = visit.arrival;
+  const Table& table = *visit.table;
   const auto of_zone = [&](uint32_t index, bool assured) {
     const Record& record = table.record(index);
-    return record.zone == key.key.zone && record.Has(status_bit::kAssured) == assured &&
+    return record.zone == visit.zone->index && record.Has(status_bit::kAssured) == assured &&
            (!assured || IsClosing(record));
   };
-  uint32_t index = table.FindNear(hash, kEvictionBuckets,
+  uint32_t index = table.FindNear(arrival.hash, kEvictionBuckets,
                                   [&](uint32_t candidate) { return of_zone(candidate, false); });
   if (index == Table::kNone) {
-    index = table.FindNear(hash, kEvictionBuckets,
+    index = table.FindNear(arrival.hash, kEvictionBuckets,
                            [&](uint32_t candidate) { return of_zone(candidate, true); });
   }
   if (index == Table::kNone) return Table::kNone;
-  return HandleOf(key.key.family, index);
+  return HandleOf(visit.family, index);
 }
 
-ProtocolResult Slot::RunProtocol(Record* record, Direction direction, const Packet& packet,
-                                 const TrackContext& context) {
-  const ZoneSettings& settings = context.zone->settings;
-  const bool seen_reply = record->Has(status_bit::kSeenReply);
-  const bool assured = record->Has(status_bit::kAssured);
-  switch (record->protocol) {
-    case kProtocolTcp:
-      return UpdateTcp(packet,
-                       {direction, seen_reply, assured, record->Has(status_bit::kFixedTimeout),
-                        record->deadline - context.now},
-                       settings.tcp, &record->tcp);
-    case kProtocolUdp:
-      return UpdateUdp(record->udp, seen_reply, assured, context.now, settings);
-    case kProtocolSctp:
-      return UpdateSctp(packet, direction, assured, settings.sctp, &record->sctp);
-    case kProtocolUdplite:
-      return UpdateUdplite(seen_reply, assured, settings);
-    case kProtocolGre:
-      return UpdateGre(seen_reply, assured, settings);
-    default:
-      return {.timeout = FirstTimeout(packet, settings)};
-  }
-}
-
-Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& packet,
-                     const TrackContext& context, bool* reopen) {
+Verdict Slot::Update(RecordHandle handle, Direction direction, const Visit& visit, bool* reopen) {
+  const Packet& packet = visit.packet;
   Record& record = RecordOf(handle);
-  Zone& zone = *context.zone;
+  Zone& zone = *visit.zone;
   const Verdict accepted = Accepted(direction, record.Has(status_bit::kSeenReply));
   const size_t gauge = GaugeOf(record);
-  const ProtocolResult result = RunProtocol(&record, direction, packet, context);
+  const ProtocolResult result =
+      UpdateProtocol(packet, direction, visit.now(), zone.settings, &record);
   Change change{.type = EventType::kUpdate,
                 .cause = EventCause::kPacket,
                 .changes = result.changes,
                 .time = packet.time,
-                .now = context.now,
+                .now = visit.now(),
                 .packet = &packet};
   if (result.assured) {
     record.status |= status_bit::kAssured;
@@ -293,8 +292,8 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
     case ProtocolAction::kInvalid:
       if (result.lower_timeout) {
         // It expires sooner, but was not seen any later.
-        const Duration until_now = context.now - LastSeen(record);
-        SetDeadline(handle, context.now, result.timeout, zone);
+        const Duration until_now = visit.now() - LastSeen(record);
+        SetDeadline(handle, &record, result.timeout, visit.now(), visit.expiry);
         record.timeout_ms = Milliseconds(until_now + result.timeout);
       }
       MoveGauge(&zone, gauge, record);
@@ -306,12 +305,9 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
       *reopen = true;
       return accepted;
     case ProtocolAction::kAccept:
-    case ProtocolAction::kKill: {
-      Counters& counters = record.counters[Index(direction)];
-      ++counters.packets;
-      counters.bytes += packet.total_length;
+    case ProtocolAction::kKill:
+      Count(packet, &record.counters[Index(direction)]);
       break;
-    }
     case ProtocolAction::kIgnore:
       break;
   }
@@ -323,7 +319,7 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
     return accepted;
   }
   if (result.action == ProtocolAction::kAccept && !record.Has(status_bit::kFixedTimeout)) {
-    SetDeadline(handle, context.now, result.timeout, zone);
+    SetDeadline(handle, &record, result.timeout, visit.now(), visit.expiry);
   }
   if (direction == Direction::kReply && !record.Has(status_bit::kSeenReply)) {
     record.status |= status_bit::kSeenReply;
@@ -334,16 +330,6 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Packet& pac
     Emit(handle, change);
   }
   return accepted;
-}
-
-void Slot::SetDeadline(RecordHandle handle, Time now, Duration timeout, const Zone& zone) {
-  Record& record = RecordOf(handle);
-  const Time deadline = now + timeout;
-  const bool earlier = deadline < record.deadline;
-  record.deadline = deadline;
-  record.timeout_ms = Milliseconds(timeout);
-  // A deadline that moved later is found when the old one comes.
-  if (earlier) ExpiryOf(zone).Arm(handle, deadline, now, &ExtraOf(handle).armed);
 }
 
 void Slot::Destroy(RecordHandle handle, const Change& change) {
@@ -378,13 +364,6 @@ void Slot::Emit(RecordHandle handle, const Change& change) {
   Zone& zone = zone_of_(event.connection.record.zone);
   const size_t type = static_cast<size_t>(change.type) - static_cast<size_t>(EventType::kNew);
   zone.events[type].fetch_add(1, std::memory_order_relaxed);
-}
-
-void Slot::ExpireBefore(const TrackContext& context) {
-  Expiry& expiry = ExpiryOf(*context.zone);
-  if (expiry.next() > context.now) return;
-  size_t expired = 0;
-  ExpireDue(&expiry, context.now, SIZE_MAX, &expired);
 }
 
 void Slot::ExpireDue(Expiry* expiry, Time now, size_t limit, size_t* expired) {

@@ -10,14 +10,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
+#include "server/tracker/arrival.h"
 #include "server/tracker/events.h"
 #include "server/tracker/expiry.h"
 #include "server/tracker/mutex.h"
-#include "server/tracker/packet.h"
-#include "server/tracker/protocol.h"
 #include "server/tracker/table.h"
 #include "server/tracker/zone.h"
 
@@ -25,14 +25,6 @@ namespace conntrack {
 
 // The zone of an index; never null for an index in a record.
 using ZoneOf = std::function<Zone&(ZoneIndex)>;
-
-// A packet on its way to a slot: what is the same for all packets of a batch.
-struct TrackContext {
-  Zone* zone;
-  // The zone's clock for this packet.
-  Time now;
-  uint16_t sensor;
-};
 
 class Slot {
  public:
@@ -50,21 +42,16 @@ class Slot {
 
   Mutex& mutex() ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
 
-  // Starts to load what Track will read. For a batch: all buckets, for which no
-  // lock is needed, then all records, then Track.
-  void PrefetchBucket(Family family, uint64_t hash) { TableOf(family).PrefetchBucket(hash); }
-  void PrefetchRecord(Family family, uint64_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    TableOf(family).PrefetchRecord(hash);
-  }
-
-  // Tracks one packet that belongs to a connection with this key, or begins
-  // one. Expires first what is due on the zone's clock.
-  Verdict Track(const Packet& packet, const DirectedKey& key, uint64_t hash,
-                const TrackContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
-  // Tracks an ICMP error whose quote has this key.
-  Verdict TrackError(const Packet& packet, const DirectedKey& quoted, uint64_t hash,
-                     const TrackContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Three steps for the packets whose places in `batch` are `places`, in this
+  // order. The first two start to load what the next reads; the first needs no
+  // lock.
+  void PrefetchBuckets(std::span<const uint16_t> places, const Arrivals& batch) const;
+  void PrefetchRecords(std::span<const uint16_t> places, const Arrivals& batch) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tracks the packets and counts their verdicts. Before each, what is due on
+  // the zone's clock expires.
+  void Track(std::span<const uint16_t> places, const Arrivals& batch, PacketCounts* counts)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Expires what is due: on the server's clock by `server_now`, on packet clocks
   // by their own. At most `limit` connections; returns how many.
@@ -110,6 +97,22 @@ class Slot {
     const Packet* packet = nullptr;
   };
 
+  // One packet, and what it needs of its batch.
+  struct Visit {
+    const Packet& packet;
+    const Arrival& arrival;
+    Zone* zone;
+    uint16_t sensor;
+    // The packet's, and the table of that family.
+    Family family;
+    Table* table;
+    // The zone's.
+    Expiry* expiry;
+
+    Time now() const { return arrival.now; }
+    const ZoneSettings& settings() const { return zone->settings; }
+  };
+
   static constexpr uint32_t kIpv6Handle = 1u << 31;
   static uint32_t IndexOf(RecordHandle handle) { return handle & ~kIpv6Handle; }
   static RecordHandle HandleOf(Family family, uint32_t index) {
@@ -117,6 +120,7 @@ class Slot {
   }
 
   Table& TableOf(Family family) { return family == Family::kIpv4 ? ipv4_ : ipv6_; }
+  const Table& TableOf(Family family) const { return family == Family::kIpv4 ? ipv4_ : ipv6_; }
   Table& TableOf(RecordHandle handle) { return (handle & kIpv6Handle) != 0 ? ipv6_ : ipv4_; }
   Record& RecordOf(RecordHandle handle) { return TableOf(handle).record(IndexOf(handle)); }
   Extra& ExtraOf(RecordHandle handle) { return TableOf(handle).extra(IndexOf(handle)); }
@@ -125,22 +129,27 @@ class Slot {
 
   void ExpireDue(Expiry* expiry, Time now, size_t limit, size_t* expired)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // All that is due when a packet comes.
-  void ExpireBefore(const TrackContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // ExpireDue, and throws out stale entries when there are many.
   void ExpireAndTidy(Expiry* expiry, Time now, size_t limit, size_t* expired)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Verdict Create(const Packet& packet, const DirectedKey& key, uint64_t hash,
-                 const TrackContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Takes a place in the zone's limit, by eviction if need be.
-  bool TakePlace(const DirectedKey& key, uint64_t hash, const TrackContext& context)
+  // Tracks what most packets are: a plain ACK of an assured connection. False,
+  // and nothing changed, for all others.
+  bool TrackPlainAck(const Packet& packet, const Arrival& arrival, const Arrivals& batch,
+                     Table* table, Expiry* expiry, Verdict* verdict)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  RecordHandle FindVictim(const DirectedKey& key, uint64_t hash);
-  Verdict Update(RecordHandle handle, Direction direction, const Packet& packet,
-                 const TrackContext& context, bool* reopen) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static ProtocolResult RunProtocol(Record* record, Direction direction, const Packet& packet,
-                                    const TrackContext& context);
-  void SetDeadline(RecordHandle handle, Time now, Duration timeout, const Zone& zone);
+  // Every other, once what is due has expired.
+  Verdict TrackAny(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Verdict TrackPacket(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Verdict TrackError(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Verdict Create(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes a place in the zone's limit, by eviction if need be.
+  bool TakePlace(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  RecordHandle FindVictim(const Visit& visit);
+  // Moves a connection on by one packet. `*reopen`: it is gone, and the packet
+  // begins another.
+  Verdict Update(RecordHandle handle, Direction direction, const Visit& visit, bool* reopen)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetDeadline(RecordHandle handle, Record* record, Duration timeout, Time now, Expiry* expiry);
   void Destroy(RecordHandle handle, const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Destroy, but the connection's place in the zone's limit stays taken.
   void Remove(RecordHandle handle, const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -1,7 +1,5 @@
 #include "server/tracker/table.h"
 
-#include <emmintrin.h>
-
 #include <bit>
 #include <memory>
 #include <new>
@@ -9,17 +7,6 @@
 #include "server/tracker/check.h"
 
 namespace conntrack {
-namespace {
-
-// Bits of the places among the first 12 whose tag equals `tag`.
-uint32_t MatchTags(const uint8_t* tags, uint8_t tag) {
-  const __m128i line = _mm_load_si128(reinterpret_cast<const __m128i*>(tags));
-  const __m128i wanted = _mm_set1_epi8(static_cast<char>(tag));
-  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(line, wanted))) & 0xFFFu;
-}
-
-}  // namespace
-
 Table::~Table() {
   for (Chunk* const chunk : chunks_) {
     if (chunk != nullptr) memory_.Free(chunk, ChunkBytes());
@@ -45,48 +32,18 @@ StoredConnection Table::Copy(uint32_t index) const {
   return copy;
 }
 
-void Table::PrefetchRecord(uint64_t hash) const {
-  if (bucket_count_ == 0) return;
-  const Bucket& bucket = buckets_[BucketOf(hash)];
-  uint32_t match = MatchTags(bucket.tag.data(), TagOf(static_cast<uint32_t>(hash)));
-  for (; match != 0; match &= match - 1) {
-    PrefetchIndex(bucket.index[static_cast<size_t>(std::countr_zero(match))]);
-  }
-}
-
-void Table::PrefetchIndex(uint32_t index) const {
-  const uint32_t chunk = index / kChunkRecords;
-  if (chunk >= chunks_.size() || chunks_[chunk] == nullptr) return;
-  const char* record = reinterpret_cast<const char*>(&chunks_[chunk]->records[Place(index)]);
-  Prefetch(record);
-  Prefetch(record + 64);
-  if (family_ == Family::kIpv6) Prefetch(&addresses(index));
-}
-
-bool Table::Matches(uint32_t index, const Key& key) const {
-  const Record& entry = record(index);
-  if (entry.ports != key.ports || entry.zone != key.zone || entry.protocol != key.protocol) {
-    return false;
-  }
-  if (family_ == Family::kIpv4) {
-    return entry.address[0] == static_cast<uint32_t>(key.first.low) &&
-           entry.address[1] == static_cast<uint32_t>(key.second.low);
-  }
-  const AddressPair& pair = addresses(index);
-  return pair.first == key.first && pair.second == key.second;
-}
-
 uint32_t Table::Find(const Key& key, uint64_t hash) const {
   if (size_ == 0) return kNone;
+  const KeyWords words = WordsOf(key);
   const auto low = static_cast<uint32_t>(hash);
   const uint8_t tag = TagOf(low);
   size_t position = BucketOf(hash);
   for (size_t probe = 0; probe < bucket_count_; ++probe) {
     const Bucket& bucket = buckets_[position];
-    uint32_t match = MatchTags(bucket.tag.data(), tag);
+    uint32_t match = bucket.Match(tag);
     for (; match != 0; match &= match - 1) {
       const uint32_t index = bucket.index[static_cast<size_t>(std::countr_zero(match))];
-      if (Matches(index, key)) return index;
+      if (Holds(index, words, [&] { return AddressPair{key.first, key.second}; })) return index;
     }
     if (bucket.overflow == 0) return kNone;
     position = (position + StrideOf(low)) & (bucket_count_ - 1);
@@ -94,13 +51,13 @@ uint32_t Table::Find(const Key& key, uint64_t hash) const {
   return kNone;
 }
 
-uint32_t Table::Insert(const Key& key, uint64_t hash) {
+uint32_t Table::Insert(const Key& key, uint64_t hash, const Record& record) {
   if (size_ + 1 > bucket_count_ * kEntriesHigh) {
     Rehash(bucket_count_ == 0 ? 1 : bucket_count_ * 2);
   }
   const uint32_t index = AllocateRecord();
-  Record& entry = record(index);
-  entry = Record{};
+  Record& entry = this->record(index);
+  entry = record;
   entry.in_use = 1;
   entry.ports = key.ports;
   entry.zone = key.zone;
@@ -136,7 +93,7 @@ void Table::PutInBuckets(uint32_t index, uint32_t hash) {
   size_t position = BucketOf(hash);
   while (true) {
     Bucket& bucket = buckets_[position];
-    const uint32_t empty = MatchTags(bucket.tag.data(), 0);
+    const uint32_t empty = bucket.Match(0);
     if (empty != 0) {
       const auto place = static_cast<size_t>(std::countr_zero(empty));
       bucket.tag[place] = TagOf(hash);
@@ -152,7 +109,7 @@ void Table::RemoveFromBuckets(uint32_t index, uint32_t hash) {
   size_t position = BucketOf(hash);
   for (size_t probe = 0; probe < bucket_count_; ++probe) {
     Bucket& bucket = buckets_[position];
-    uint32_t match = MatchTags(bucket.tag.data(), TagOf(hash));
+    uint32_t match = bucket.Match(TagOf(hash));
     for (; match != 0; match &= match - 1) {
       const auto place = static_cast<size_t>(std::countr_zero(match));
       if (bucket.index[place] != index) continue;

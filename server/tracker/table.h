@@ -13,8 +13,11 @@
 // that halves them cost time proportional to the number of connections.
 #pragma once
 
+#include <emmintrin.h>
+
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -48,17 +51,40 @@ class Table {
     const uintptr_t first = shown_buckets_.load(std::memory_order_relaxed);
     Prefetch(reinterpret_cast<const void*>(first + (hash & mask) * sizeof(Bucket)));
   }
-  // Starts to load the records that Find will compare first.
-  void PrefetchRecord(uint64_t hash) const;
+  // Starts to load the records that Find will compare first, and returns the
+  // index of the first of them, or kNone.
+  uint32_t PrefetchRecord(uint64_t hash) const {
+    if (bucket_count_ == 0) return kNone;
+    const Bucket& bucket = buckets_[BucketOf(hash)];
+    uint32_t match = bucket.Match(TagOf(static_cast<uint32_t>(hash)));
+    if (match == 0) return kNone;
+    const uint32_t first = bucket.index[static_cast<size_t>(std::countr_zero(match))];
+    PrefetchKnown(first);
+    while ((match &= match - 1) != 0) {
+      PrefetchKnown(bucket.index[static_cast<size_t>(std::countr_zero(match))]);
+    }
+    return first;
+  }
+
+  // True when `index`, which PrefetchRecord returned some time ago, is of the
+  // record with this key. `ends` returns the addresses of its ends as an
+  // AddressPair; only IPv6 asks.
+  template <typename Ends>
+  bool Holds(uint32_t index, const KeyWords& words, Ends ends) const {
+    if (index == kNone) return false;
+    const Chunk* const chunk = chunks_[index / kChunkRecords];
+    if (chunk == nullptr || chunk->records[Place(index)].words() != words) return false;
+    return family_ == Family::kIpv4 || addresses(index) == ends();
+  }
 
   // The index of the record with this key, or kNone.
   uint32_t Find(const Key& key, uint64_t hash) const;
 
-  // Adds a record with this key and returns its index. Everything but key,
-  // hash and `in_use` is as default-constructed.
+  // Adds a copy of `record` under this key and returns its index. Key, hash and
+  // `in_use` of the copy are set here.
   //
   // REQUIRES: Find(key, hash) == kNone.
-  uint32_t Insert(const Key& key, uint64_t hash);
+  uint32_t Insert(const Key& key, uint64_t hash, const Record& record);
 
   // Removes a record. REQUIRES: the index is of a record in use.
   void Erase(uint32_t index);
@@ -73,8 +99,10 @@ class Table {
 
   // Indexes run from 0 to index_end() - 1, with gaps.
   uint32_t index_end() const { return static_cast<uint32_t>(chunks_.size() * kChunkRecords); }
-  // Starts to load the first lines of a record that may not exist.
-  void PrefetchIndex(uint32_t index) const;
+  // Starts to load a record that may not exist.
+  void PrefetchIndex(uint32_t index) const {
+    if (index < index_end() && chunks_[index / kChunkRecords] != nullptr) PrefetchKnown(index);
+  }
   // True when the index is of a record in use.
   bool InUse(uint32_t index) const {
     return index < index_end() && chunks_[index / kChunkRecords] != nullptr &&
@@ -105,6 +133,13 @@ class Table {
     // Entries that wanted this bucket and stand in a later one.
     uint32_t overflow = 0;
     std::array<uint32_t, kBucketEntries> index = {};
+
+    // Bits of the places whose tag is `wanted`.
+    uint32_t Match(uint8_t wanted) const {
+      const __m128i line = _mm_load_si128(reinterpret_cast<const __m128i*>(tag.data()));
+      const __m128i same = _mm_cmpeq_epi8(line, _mm_set1_epi8(static_cast<char>(wanted)));
+      return static_cast<uint32_t>(_mm_movemask_epi8(same)) & 0xFFFu;
+    }
   };
   static_assert(sizeof(Bucket) == 64);
 
@@ -129,13 +164,19 @@ class Table {
   size_t ChunkBytes() const {
     return sizeof(Chunk) + (family_ == Family::kIpv6 ? sizeof(ChunkAddresses) : 0);
   }
+  // Of a record in use, or of one that was and whose chunk is still there.
+  void PrefetchKnown(uint32_t index) const {
+    const char* const line = reinterpret_cast<const char*>(&record(index));
+    Prefetch(line);
+    Prefetch(line + 64);
+    if (family_ == Family::kIpv6) Prefetch(&addresses(index));
+  }
   // Of IPv6 tables.
   AddressPair& addresses(uint32_t index) const {
     Chunk* const chunk = chunks_[index / kChunkRecords];
     return (*reinterpret_cast<ChunkAddresses*>(chunk + 1))[Place(index)];
   }
 
-  bool Matches(uint32_t index, const Key& key) const;
   uint32_t AllocateRecord();
   void FreeRecord(uint32_t index);
   void PutInBuckets(uint32_t index, uint32_t hash);

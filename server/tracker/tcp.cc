@@ -77,6 +77,30 @@ TcpClass ClassOf(uint8_t flags) {
   return (flags & tcp_flag::kAck) != 0 ? TcpClass::kAck : TcpClass::kNone;
 }
 
+// How long a connection lives on after a packet of this class.
+Duration ChooseTimeout(const TcpSettings& settings, const TcpConnection& tcp,
+                       TcpClass packet_class) {
+  const Duration timeout = settings.TimeoutOf(tcp.state);
+  if (tcp.retransmissions >= settings.max_retransmissions &&
+      timeout > settings.max_retransmission_timeout) {
+    return settings.max_retransmission_timeout;
+  }
+  if (packet_class == TcpClass::kRst) {
+    if (settings.nonclosing_rst_uses_close_timeout) return settings.TimeoutOf(TcpState::kClose);
+    if (tcp.state == TcpState::kEstablished && timeout > settings.unacknowledged) {
+      return settings.unacknowledged;
+    }
+  }
+  const auto flags = static_cast<uint8_t>(tcp.peer[0].flags | tcp.peer[1].flags);
+  if ((flags & tcp_peer_flag::kDataUnacknowledged) != 0 && timeout > settings.unacknowledged) {
+    return settings.unacknowledged;
+  }
+  if (tcp.last_window == 0 && timeout > settings.max_retransmission_timeout) {
+    return settings.max_retransmission_timeout;
+  }
+  return timeout;
+}
+
 // Where the window check stands in the way of a packet.
 enum class Path : uint8_t { kWindowCheck, kCommit };
 
@@ -109,7 +133,6 @@ class TcpUpdate {
   std::optional<InvalidReason> JudgeReset(Path* path);
   ProtocolResult OutsideWindow(InvalidReason reason);
   ProtocolResult Commit();
-  Duration ChooseTimeout() const;
 
   const Packet& packet_;
   const TcpContext& context_;
@@ -163,8 +186,9 @@ ProtocolResult TcpUpdate::Run() {
   }
 
   if (path == Path::kWindowCheck) {
-    const WindowResult window = CheckTcpWindow(
-        {packet_, context_.direction, class_, end_, old_state_, settings_.be_liberal}, &tcp_);
+    const WindowQuestion question{packet_, context_.direction, class_,
+                                  end_,    old_state_,         settings_.be_liberal};
+    const WindowResult window = AnyPacketCheck(question, &tcp_).Run();
     if (window.kind == WindowResult::Kind::kIgnore) return ProtocolResult::Ignore();
     if (window.kind == WindowResult::Kind::kInvalid) return OutsideWindow(window.reason);
   }
@@ -284,7 +308,7 @@ ProtocolResult TcpUpdate::Commit() {
     result.changes |= change::kState;
     if (new_state_ == TcpState::kFinWait) sender().flags |= tcp_peer_flag::kCloseInitiated;
   }
-  result.timeout = ChooseTimeout();
+  result.timeout = ChooseTimeout(settings_, tcp_, class_);
   if (!context_.seen_reply) {
     if (class_ == TcpClass::kRst) {
       result.action = ProtocolAction::kKill;
@@ -298,28 +322,6 @@ ProtocolResult TcpUpdate::Commit() {
   const bool open = old_state_ == TcpState::kSynRecv || old_state_ == TcpState::kEstablished;
   result.assured = !context_.assured && open && new_state_ == TcpState::kEstablished;
   return result;
-}
-
-Duration TcpUpdate::ChooseTimeout() const {
-  const Duration timeout = settings_.TimeoutOf(new_state_);
-  if (tcp_.retransmissions >= settings_.max_retransmissions &&
-      timeout > settings_.max_retransmission_timeout) {
-    return settings_.max_retransmission_timeout;
-  }
-  if (class_ == TcpClass::kRst) {
-    if (settings_.nonclosing_rst_uses_close_timeout) return settings_.TimeoutOf(TcpState::kClose);
-    if (new_state_ == TcpState::kEstablished && timeout > settings_.unacknowledged) {
-      return settings_.unacknowledged;
-    }
-  }
-  const auto flags = static_cast<uint8_t>(tcp_.peer[0].flags | tcp_.peer[1].flags);
-  if ((flags & tcp_peer_flag::kDataUnacknowledged) != 0 && timeout > settings_.unacknowledged) {
-    return settings_.unacknowledged;
-  }
-  if (tcp_.last_window == 0 && timeout > settings_.max_retransmission_timeout) {
-    return settings_.max_retransmission_timeout;
-  }
-  return timeout;
 }
 
 }  // namespace
@@ -360,6 +362,19 @@ InvalidReason BeginTcp(const Packet& packet, const TcpSettings& settings, TcpCon
     peer.flags = tcp_peer_flag::kSackPermitted | tcp_peer_flag::kLiberal;
   }
   return InvalidReason::kNone;
+}
+
+bool UpdateTcpByPlainAck(const Packet& packet, Direction direction, const TcpSettings& settings,
+                         TcpConnection* tcp, Duration* timeout) {
+  if (tcp->state != TcpState::kEstablished) return false;
+  const uint32_t end = packet.sequence + packet.payload_length;
+  const WindowQuestion question{
+      packet, direction, TcpClass::kAck, end, TcpState::kEstablished, settings.be_liberal};
+  if (!PlainAckCheck(question, tcp).MoveIfItFits()) return false;
+  tcp->last_class = TcpClass::kAck;
+  tcp->last_direction = direction;
+  *timeout = ChooseTimeout(settings, *tcp, TcpClass::kAck);
+  return true;
 }
 
 ProtocolResult UpdateTcp(const Packet& packet, const TcpContext& context,

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/tracker/check.h"
-#include "server/tracker/icmp.h"
 
 namespace conntrack {
 namespace {
@@ -13,100 +13,42 @@ namespace {
 // Packets handled together: enough to visit each of 256 slots for a good number
 // of packets, few enough to stay in the cache.
 constexpr size_t kChunkPackets = 4096;
-// Packets whose connections are loaded together, before the first of them is
-// tracked: enough loads at a time to hide how long each takes.
-constexpr size_t kWindowPackets = 256;
-
-constexpr Verdict Invalid(InvalidReason reason) {
-  return {VerdictKind::kInvalid, Direction::kOriginal, reason};
-}
-
-std::optional<DirectedKey> KeyOf(const Zone& zone, const Packet& packet) {
-  return MakeKey(zone.index, packet.family, packet.protocol, packet.source, packet.destination,
-                 packet.ports);
-}
-
-// Of the packet that an ICMP error quotes.
-std::optional<DirectedKey> KeyOfQuote(const Zone& zone, const Packet& packet) {
-  const Quote& quote = *packet.quote;
-  return MakeKey(zone.index, packet.family, quote.protocol, quote.source, quote.destination,
-                 quote.ports);
-}
-
-// Nullopt when the verdict does not depend on a connection.
-std::optional<DirectedKey> KeyOfIcmp(const Zone& zone, const Packet& packet, bool* is_error,
-                                     Verdict* verdict) {
-  switch (KindOfIcmp(packet)) {
-    case IcmpKind::kError: {
-      *is_error = true;
-      const InvalidReason reason = CheckIcmpError(packet);
-      *verdict =
-          Invalid(reason != InvalidReason::kNone ? reason : InvalidReason::kIcmpErrorUnknown);
-      if (reason != InvalidReason::kNone) return std::nullopt;
-      return KeyOfQuote(zone, packet);
-    }
-    case IcmpKind::kUntracked:
-      *verdict = {VerdictKind::kUntracked};
-      return std::nullopt;
-    case IcmpKind::kInvalid:
-      *verdict = Invalid(InvalidReason::kIcmpType);
-      return std::nullopt;
-    default:
-      return KeyOf(zone, packet);
-  }
-}
+// Packets between the steps of tracking one: enough to hide how long memory
+// takes, few enough that what was loaded is still in the cache.
+constexpr size_t kPacketsAhead = 64;
 
 }  // namespace
 
-// What is found out about a packet before it comes to its slot. Its key is made
-// again there: that is cheaper than to keep it.
-struct Tracker::Prepared {
-  uint64_t hash;
-  Time now;
-  uint16_t slot;
-  Family family;
-  bool is_error;
-};
-
 // Memory of one thread for the packets of one chunk.
 struct Tracker::Scratch {
-  // Instead of a slot.
-  static constexpr uint16_t kDecided = UINT16_MAX;
-
-  std::vector<Prepared> prepared;
-  // Packet indexes, ordered by slot, then by place in the batch.
-  std::vector<uint32_t> order;
-  // First place in `order` of each slot, and one past the last.
+  std::vector<Arrival> arrivals;
+  // Places of packets in the chunk, ordered by slot, then by place.
+  std::vector<uint16_t> order;
+  // The slots that have packets.
+  std::vector<Group> groups;
+  // By slot: where its packets begin in `order`.
   std::vector<uint32_t> begin;
 
-  // Orders the packets that are not decided yet.
+  // Orders the packets that are not decided.
   void OrderBySlot(uint32_t slot_count) {
-    begin.assign(slot_count + 1, 0);
-    for (const Prepared& entry : prepared) {
-      if (entry.slot != kDecided) ++begin[entry.slot + 1];
+    begin.assign(slot_count, 0);
+    for (const Arrival& arrival : arrivals) {
+      if (arrival.slot != Arrival::kDecided) ++begin[arrival.slot];
     }
-    for (uint32_t slot = 0; slot < slot_count; ++slot) begin[slot + 1] += begin[slot];
-    order.resize(begin[slot_count]);
-    for (uint32_t i = 0; i < prepared.size(); ++i) {
-      if (prepared[i].slot != kDecided) order[begin[prepared[i].slot]++] = i;
+    groups.clear();
+    uint32_t end = 0;
+    for (uint32_t slot = 0; slot < slot_count; ++slot) {
+      const uint32_t count = std::exchange(begin[slot], end);
+      if (count > 0) groups.push_back({slot, end, count});
+      end += count;
     }
-    // Each begin has moved to its end: the begin of the next.
-    for (uint32_t slot = slot_count; slot > 0; --slot) begin[slot] = begin[slot - 1];
-    begin[0] = 0;
+    order.resize(end);
+    for (size_t i = 0; i < arrivals.size(); ++i) {
+      const uint16_t slot = arrivals[i].slot;
+      if (slot != Arrival::kDecided) order[begin[slot]++] = static_cast<uint16_t>(i);
+    }
   }
 };
-
-// Calls visit(slot, packets) for each slot of a window.
-template <typename Visit>
-void Tracker::ForEachGroup(std::span<const uint32_t> window, const Scratch& scratch, Visit visit) {
-  for (size_t begin = 0; begin < window.size();) {
-    const uint16_t slot = scratch.prepared[window[begin]].slot;
-    size_t end = begin + 1;
-    while (end < window.size() && scratch.prepared[window[end]].slot == slot) ++end;
-    visit(slot, window.subspan(begin, end - begin));
-    begin = end;
-  }
-}
 
 absl::Status TrackerOptions::Validate() const {
   if (!std::has_single_bit(slot_count) || slot_count > 4096) {
@@ -187,109 +129,71 @@ void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
   Zone& zone = *zones_[batch.zone];
   // One for each thread that ever calls, so that no batch allocates.
   thread_local Scratch scratch;
+  const Classifier classifier = ClassifierOf(zone);
   while (!packets.empty()) {
-    const size_t count = std::min(packets.size(), kChunkPackets);
-    const std::span<const Packet> chunk = packets.first(count);
-    const std::span<Verdict> answers = verdicts.first(count);
-    const Time chunk_end = Prepare(zone, batch, chunk, answers, &scratch);
+    const size_t most = std::min(packets.size(), kChunkPackets);
+    scratch.arrivals.resize(most);
+    Time packet_now = zone.now.load(std::memory_order_relaxed);
+    const Classifier::Run run = classifier.Classify(
+        packets.first(most), batch.server_now, &packet_now, scratch.arrivals, verdicts.first(most));
+    scratch.arrivals.resize(run.count);
+    const Arrivals arrivals{packets[0].family, &zone,
+                            batch.sensor,      packets.first(run.count),
+                            scratch.arrivals,  verdicts.first(run.count)};
+    PacketCounts counts;
+    if (run.decided > 0) CountDecided(arrivals, &counts);
     scratch.OrderBySlot(options_.slot_count);
-    TrackChunk(&zone, batch.sensor, chunk, answers, scratch);
+    TrackChunk(arrivals, scratch, &counts);
     // Only now: Expire, in another thread, must not use a time that packets not
     // yet tracked come before.
-    if (zone.clock == ZoneClock::kPacket) zone.Advance(chunk_end);
-    PacketCounts counts;
-    for (const Verdict& verdict : answers) counts.Count(verdict);
+    if (zone.clock == ZoneClock::kPacket) zone.Advance(packet_now);
     zone.Add(counts);
-    packets = packets.subspan(count);
-    verdicts = verdicts.subspan(count);
+    packets = packets.subspan(run.count);
+    verdicts = verdicts.subspan(run.count);
   }
 }
 
-bool Tracker::FailsChecksum(const Zone& zone, const Packet& packet) const {
-  if ((packet.flags & packet_flag::kChecksumBad) == 0) return false;
-  // Settings are read under any slot's lock; few packets come so far.
+void Tracker::CountDecided(const Arrivals& batch, PacketCounts* counts) {
+  // Settings are read under any slot's lock.
   const MutexLock lock(&slots_[0]->mutex());
-  return zone.settings.checksum;
-}
-
-Time Tracker::Prepare(const Zone& zone, const Batch& batch, std::span<const Packet> packets,
-                      std::span<Verdict> verdicts, Scratch* scratch) const {
-  scratch->prepared.resize(packets.size());
-  Time packet_now = zone.now.load(std::memory_order_relaxed);
-  for (size_t i = 0; i < packets.size(); ++i) {
-    const Packet& packet = packets[i];
-    Prepared& entry = scratch->prepared[i];
-    packet_now = std::max(packet_now, packet.time);
-    entry.now = zone.clock == ZoneClock::kServer ? batch.server_now : packet_now;
-    entry.family = packet.family;
-    entry.is_error = false;
-    entry.slot = Scratch::kDecided;
-    std::optional<DirectedKey> key;
-    if ((packet.flags & packet_flag::kMalformed) != 0) {
-      verdicts[i] = Invalid(packet.malformed);
-    } else if (packet.protocol == kProtocolIcmp || packet.protocol == kProtocolIcmpv6) {
-      key = KeyOfIcmp(zone, packet, &entry.is_error, &verdicts[i]);
-      const bool untracked = !key.has_value() && verdicts[i].kind == VerdictKind::kUntracked;
-      if (untracked && FailsChecksum(zone, packet)) verdicts[i] = Invalid(InvalidReason::kChecksum);
-    } else {
-      key = KeyOf(zone, packet);
+  for (size_t i = 0; i < batch.arrivals.size(); ++i) {
+    if (batch.arrivals[i].slot != Arrival::kDecided) continue;
+    Verdict& verdict = batch.verdicts[i];
+    const bool bad = (batch.packets[i].flags & packet_flag::kChecksumBad) != 0;
+    if (verdict.kind == VerdictKind::kUntracked && bad && batch.zone->settings.checksum) {
+      verdict = Invalid(InvalidReason::kChecksum);
     }
-    if (!key.has_value()) continue;
-    entry.hash = TableHash(options_.table_secret, key->key);
-    entry.slot = static_cast<uint16_t>(SlotOfKey(zone, key->key));
+    counts->Count(verdict);
   }
-  return packet_now;
 }
 
-void Tracker::TrackChunk(Zone* zone, uint16_t sensor, std::span<const Packet> packets,
-                         std::span<Verdict> verdicts, const Scratch& scratch) {
-  const std::span<const uint32_t> order(scratch.order);
-  for (size_t begin = 0; begin < order.size();) {
-    // A window ends with a slot.
-    size_t end = std::min(begin + kWindowPackets, order.size());
-    while (end < order.size() &&
-           scratch.prepared[order[end]].slot == scratch.prepared[order[end - 1]].slot) {
-      ++end;
+void Tracker::TrackChunk(const Arrivals& batch, const Scratch& scratch, PacketCounts* counts) {
+  const std::span<const uint16_t> order(scratch.order);
+  const std::vector<Group>& groups = scratch.groups;
+  if (groups.empty()) return;
+  const auto places = [&](const Group& group) { return order.subspan(group.begin, group.count); };
+  // Three steps for each slot, each well ahead of the next, so that what the one
+  // starts to load is there for the other, and loads go on while packets are
+  // tracked.
+  const size_t ahead = 1 + kPacketsAhead * groups.size() / order.size();
+  for (size_t i = 0; i < groups.size() + 2 * ahead; ++i) {
+    if (i < groups.size()) {
+      slots_[groups[i].slot]->PrefetchBuckets(places(groups[i]), batch);
     }
-    const std::span<const uint32_t> window = order.subspan(begin, end - begin);
-    for (const uint32_t i : window) {
-      const Prepared& entry = scratch.prepared[i];
-      slots_[entry.slot]->PrefetchBucket(entry.family, entry.hash);
-      Prefetch(&packets[i]);
+    if (i >= ahead && i - ahead < groups.size()) {
+      const Group& group = groups[i - ahead];
+      Slot& slot = *slots_[group.slot];
+      const MutexLock lock(&slot.mutex());
+      slot.PrefetchRecords(places(group), batch);
     }
-    ForEachGroup(window, scratch, [&](uint32_t number, std::span<const uint32_t> group) {
-      PrefetchInSlot(number, group, scratch);
-    });
-    ForEachGroup(window, scratch, [&](uint32_t number, std::span<const uint32_t> group) {
-      TrackInSlot(number, zone, sensor, group, scratch, packets, verdicts);
-    });
-    begin = end;
+    if (i >= 2 * ahead) {
+      const Group& group = groups[i - 2 * ahead];
+      Slot& slot = *slots_[group.slot];
+      const MutexLock lock(&slot.mutex());
+      slot.Track(places(group), batch, counts);
+      Publish(group.slot, slot);
+    }
   }
-}
-
-void Tracker::PrefetchInSlot(uint32_t number, std::span<const uint32_t> group,
-                             const Scratch& scratch) {
-  Slot& slot = *slots_[number];
-  const MutexLock lock(&slot.mutex());
-  for (const uint32_t i : group) {
-    slot.PrefetchRecord(scratch.prepared[i].family, scratch.prepared[i].hash);
-  }
-}
-
-void Tracker::TrackInSlot(uint32_t number, Zone* zone, uint16_t sensor,
-                          std::span<const uint32_t> group, const Scratch& scratch,
-                          std::span<const Packet> packets, std::span<Verdict> verdicts) {
-  Slot& slot = *slots_[number];
-  const MutexLock lock(&slot.mutex());
-  for (const uint32_t i : group) {
-    const Prepared& entry = scratch.prepared[i];
-    const TrackContext context{zone, entry.now, sensor};
-    verdicts[i] =
-        entry.is_error
-            ? slot.TrackError(packets[i], *KeyOfQuote(*zone, packets[i]), entry.hash, context)
-            : slot.Track(packets[i], *KeyOf(*zone, packets[i]), entry.hash, context);
-  }
-  Publish(number, slot);
 }
 
 size_t Tracker::Expire(Time server_now, size_t limit_per_slot) {
@@ -309,9 +213,10 @@ std::optional<StoredConnection> Tracker::Find(ZoneIndex zone, Family family, uin
   const std::optional<DirectedKey> key =
       MakeKey(zone, family, protocol, source, destination, ports);
   if (!key.has_value()) return std::nullopt;
-  Slot& slot = *slots_[SlotOfKey(*zones_[zone], key->key)];
+  const Classifier classifier = ClassifierOf(*zones_[zone]);
+  Slot& slot = *slots_[classifier.SlotOf(key->key)];
   const MutexLock lock(&slot.mutex());
-  return slot.Find(key->key, TableHash(options_.table_secret, key->key), server_now);
+  return slot.Find(key->key, classifier.HashOf(key->key), server_now);
 }
 
 std::optional<StoredConnection> Tracker::FindId(uint64_t id, Time server_now) {

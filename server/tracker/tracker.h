@@ -172,34 +172,26 @@ class Tracker {
   uint64_t event_bytes() const { return event_budget_.bytes(); }
 
  private:
-  struct Prepared;
   struct Scratch;
+  // The packets of one slot: `count` places from `begin` on.
+  struct Group {
+    uint32_t slot;
+    uint32_t begin;
+    uint32_t count;
+  };
   struct alignas(64) Published {
     std::atomic<uint64_t> sequence{0};
   };
 
-  // Whether the checksum of a packet is wrong and the zone cares.
-  bool FailsChecksum(const Zone& zone, const Packet& packet) const;
-  // Finds hash, slot and time of each packet, or its verdict at once.
-  // Returns what a packet clock says after the last one.
-  Time Prepare(const Zone& zone, const Batch& batch, std::span<const Packet> packets,
-               std::span<Verdict> verdicts, Scratch* scratch) const;
-  void TrackChunk(Zone* zone, uint16_t sensor, std::span<const Packet> packets,
-                  std::span<Verdict> verdicts, const Scratch& scratch);
-  template <typename Visit>
-  static void ForEachGroup(std::span<const uint32_t> window, const Scratch& scratch, Visit visit);
-  void PrefetchInSlot(uint32_t slot, std::span<const uint32_t> group, const Scratch& scratch);
-  void TrackInSlot(uint32_t slot, Zone* zone, uint16_t sensor, std::span<const uint32_t> group,
-                   const Scratch& scratch, std::span<const Packet> packets,
-                   std::span<Verdict> verdicts);
+  Classifier ClassifierOf(const Zone& zone) const {
+    return Classifier(options_.slot_hash_seed, options_.slot_count, options_.table_secret, zone);
+  }
+  // Counts the packets that need no slot.
+  void CountDecided(const Arrivals& batch, PacketCounts* counts);
+  // Tracks the others slot by slot.
+  void TrackChunk(const Arrivals& batch, const Scratch& scratch, PacketCounts* counts);
   void Publish(uint32_t number, Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(slot.mutex()) {
     published_[number].sequence.store(slot.events().last_sequence(), std::memory_order_release);
-  }
-  uint32_t SlotOf(uint64_t slot_hash) const {
-    return static_cast<uint32_t>(slot_hash) & (options_.slot_count - 1);
-  }
-  uint32_t SlotOfKey(const Zone& zone, const Key& key) const {
-    return SlotOf(SlotHash(options_.slot_hash_seed, zone.id, key.family, key.first, key.second));
   }
 
   const TrackerOptions options_;

@@ -31,6 +31,31 @@ struct Key {
   friend bool operator==(const Key&, const Key&) = default;
 };
 
+struct AddressPair {
+  Address first;
+  Address second;
+
+  friend bool operator==(const AddressPair&, const AddressPair&) = default;
+};
+
+// A key as a record keeps it, in two words that are compared at once: the
+// addresses of IPv4 (0 for IPv6); ports, zone, protocol, and a bit that says that
+// the record is in use.
+struct KeyWords {
+  uint64_t addresses = 0;
+  uint64_t rest = 0;
+
+  friend bool operator==(const KeyWords&, const KeyWords&) = default;
+};
+
+constexpr uint64_t RestWord(uint32_t ports, ZoneIndex zone, uint8_t protocol) {
+  return ports | uint64_t{zone} << 32 | uint64_t{protocol} << 48 | uint64_t{1} << 56;
+}
+constexpr KeyWords WordsOf(const Key& key) {
+  const uint64_t rest = RestWord(key.ports, key.zone, key.protocol);
+  return {key.family == Family::kIpv6 ? 0 : key.first.low | key.second.low << 32, rest};
+}
+
 // A key, and which way the packet went.
 struct DirectedKey {
   Key key;
@@ -80,14 +105,14 @@ inline std::optional<DirectedKey> MakeKey(ZoneIndex zone, Family family, uint8_t
   return DirectedKey{{destination, source, std::rotl(ports, 16), zone, protocol, family}, false};
 }
 
-// The deployment's slot hash: XXH3-64 with `seed` over the zone number (4 bytes,
-// little-endian), the family (one byte, 4 or 6) and both addresses in network
-// byte order, the lower first. proto/slot_hash_vectors.json holds test vectors.
-// The slot is the low bits.
-uint64_t SlotHash(uint64_t seed, uint32_t zone, Family family, const Address& a, const Address& b);
-
-// The hash inside a slot's table: keyed by a secret of the process, so that
-// nobody outside can aim at one bucket. The full key is always compared.
-uint64_t TableHash(uint64_t secret, const Key& key);
+// The key of a packet, and of what an ICMP error quotes.
+inline std::optional<DirectedKey> KeyOf(ZoneIndex zone, const Packet& packet) {
+  return MakeKey(zone, packet.family, packet.protocol, packet.source, packet.destination,
+                 packet.ports);
+}
+inline std::optional<DirectedKey> KeyOfQuote(ZoneIndex zone, const Packet& packet) {
+  const Quote& quote = *packet.quote;
+  return MakeKey(zone, packet.family, quote.protocol, quote.source, quote.destination, quote.ports);
+}
 
 }  // namespace conntrack

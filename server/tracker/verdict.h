@@ -65,4 +65,8 @@ struct Verdict {
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 
+constexpr Verdict Invalid(InvalidReason reason) {
+  return {VerdictKind::kInvalid, Direction::kOriginal, reason};
+}
+
 }  // namespace conntrack

@@ -1,25 +1,33 @@
 // What the tracker alone costs a packet, beside what the memory allows: bare
 // random reads and writes of as many cache lines, and a hash map with the same
-// keys.
+// keys, both in huge pages too.
 #include <benchmark/benchmark.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
+#include <barrier>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "server/tracker/check.h"
+#include "server/tracker/hash.h"
 #include "server/tracker/tracker.h"
-#include "server/tracker/tuple.h"
+#include "tests/bench/huge_pages.h"
 #include "tests/bench/workload.h"
 
 namespace conntrack::bench {
 namespace {
 
 // Packets between two looks at the clock.
-constexpr size_t kRun = 16'384;
+constexpr size_t kRun = 4096;
+constexpr uint32_t kMillion = 1'000'000;
 
 using Clock = std::chrono::steady_clock;
 
@@ -54,36 +62,123 @@ class Timer {
   double best_ = 1e9;
 };
 
+// Packets through a tracker, `batch` at a time.
+class Feed {
+ public:
+  Feed(Tracker* tracker, size_t batch) : tracker_(*tracker), batch_(batch), verdicts_(kRun) {}
+
+  void Send(std::span<const Packet> packets) {
+    for (size_t i = 0; i < packets.size(); i += batch_) {
+      const size_t count = std::min(batch_, packets.size() - i);
+      tracker_.Process({.zone = 0, .server_now = kNow}, packets.subspan(i, count),
+                       std::span(verdicts_).first(count));
+    }
+  }
+
+ private:
+  Tracker& tracker_;
+  const size_t batch_;
+  std::vector<Verdict> verdicts_;
+};
+
+uint64_t Accepted(const Tracker& tracker) {
+  return tracker.zone(0).packets[static_cast<size_t>(VerdictKind::kEstablished)].load();
+}
+
 // One traffic of one protocol and family through a tracker.
-void RunTracker(benchmark::State& state, const WorkloadOptions& options, size_t batch) {
+void RunTracker(benchmark::State& state, const WorkloadOptions& options, size_t batch,
+                const std::string& yardstick) {
   Workload workload(options);
   const auto tracker = MakeTracker(&workload);
   std::vector<Packet> packets(kRun);
-  std::vector<Verdict> verdicts(kRun);
+  Feed feed(tracker.get(), batch);
   uint64_t sent = 0;
-  const auto accepted = [&] {
-    return tracker->zone(0).packets[static_cast<size_t>(VerdictKind::kEstablished)].load();
-  };
-  const uint64_t before = accepted();
+  const uint64_t before = Accepted(*tracker);
   Timer timer(&state);
   for (auto _ : state) {
     workload.Fill(packets);
-    timer.Run([&] {
-      for (size_t i = 0; i < kRun; i += batch) {
-        tracker->Process({.zone = 0, .server_now = kNow}, std::span(packets).subspan(i, batch),
-                         std::span(verdicts).subspan(i, batch));
-      }
-    });
+    timer.Run([&] { feed.Send(packets); });
     sent += kRun;
   }
   // Every packet was accepted.
-  CT_CHECK(accepted() - before == sent);
-  state.counters["bytes/connection"] =
+  CT_CHECK(Accepted(*tracker) - before == sent);
+  state.counters["bytes_per_connection"] =
       static_cast<double>(tracker->table_bytes()) / options.connections;
+  if (!yardstick.empty()) state.SetLabel("yardstick:" + yardstick);
+}
+
+std::string HashMapOf(const WorkloadOptions& options) {
+  return absl::StrCat("HashMap/connections:", options.connections,
+                      "/ip:", options.family == Family::kIpv4 ? 4 : 6, "/manual_time");
 }
 
 void Established(benchmark::State& state) {
-  RunTracker(state, OptionsOf(state), static_cast<size_t>(state.range(2)));
+  const WorkloadOptions options = OptionsOf(state);
+  RunTracker(state, options, kRun, HashMapOf(options));
+}
+
+// Packets in one call.
+void Batches(benchmark::State& state) {
+  const WorkloadOptions options;
+  RunTracker(state, options, static_cast<size_t>(state.range(0)), HashMapOf(options));
+}
+
+void Udp(benchmark::State& state) {
+  const WorkloadOptions options{.protocol = kProtocolUdp};
+  RunTracker(state, options, kRun, HashMapOf(options));
+}
+
+// All connections between two addresses: one slot has them all.
+void OnePair(benchmark::State& state) {
+  const WorkloadOptions options{.connections = 10'000, .one_pair = true};
+  RunTracker(state, options, kRun, "Established/connections:10000/ip:4/manual_time");
+}
+
+void SmallPages(benchmark::State& state) {
+  CT_CHECK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
+  RunTracker(state, {}, kRun, "Established/connections:1000000/ip:4/manual_time");
+  CT_CHECK(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0);
+}
+
+// What a packet costs as the table grows.
+void Growth(benchmark::State& state) {
+  const WorkloadOptions options{.connections = static_cast<uint32_t>(state.range(0))};
+  RunTracker(state, options, kRun, "");
+}
+
+// Threads with packets of their own connections in one tracker.
+void Threads(benchmark::State& state) {
+  constexpr size_t kRuns = 32;
+  const auto threads = static_cast<uint32_t>(state.range(0));
+  std::vector<Workload> workloads;
+  for (uint32_t i = 0; i < threads; ++i) {
+    workloads.emplace_back(
+        WorkloadOptions{.connections = kMillion / threads, .first = kMillion / threads * i});
+  }
+  const auto tracker = MakeTracker(workloads);
+  std::vector<std::vector<Packet>> packets(threads, std::vector<Packet>(kRun * kRuns));
+  uint64_t sent = 0;
+  const uint64_t before = Accepted(*tracker);
+  for (auto _ : state) {
+    for (uint32_t i = 0; i < threads; ++i) workloads[i].Fill(packets[i]);
+    std::barrier start(threads + 1);
+    std::vector<std::thread> running;
+    for (uint32_t i = 0; i < threads; ++i) {
+      running.emplace_back([&, i] {
+        Feed feed(tracker.get(), kRun);
+        start.arrive_and_wait();
+        feed.Send(packets[i]);
+      });
+    }
+    start.arrive_and_wait();
+    const auto begin = Clock::now();
+    for (std::thread& thread : running) thread.join();
+    state.SetIterationTime(std::chrono::duration<double>(Clock::now() - begin).count());
+    sent += threads * kRun * kRuns;
+  }
+  CT_CHECK(Accepted(*tracker) - before == sent);
+  state.SetItemsProcessed(static_cast<int64_t>(sent));
+  if (threads > 1) state.SetLabel("yardstick:Threads/threads:1/manual_time");
 }
 
 // Yardstick: a random cache line read, changed and written for each packet.
@@ -92,7 +187,7 @@ void CacheLines(benchmark::State& state) {
     uint64_t value[8];
   };
   const auto count = static_cast<uint32_t>(state.range(0));
-  std::vector<Line> lines(count);
+  std::vector<Line, HugePages<Line>> lines(count);
   std::vector<uint32_t> numbers(kRun);
   Random random(1);
   Timer timer(&state);
@@ -112,13 +207,11 @@ struct HashKey {
 // Yardstick: the same keys looked up in a hash map, and a counter moved.
 void HashMap(benchmark::State& state) {
   Workload workload(OptionsOf(state));
-  absl::flat_hash_map<Key, uint64_t, HashKey> map;
+  absl::flat_hash_map<Key, uint64_t, HashKey, std::equal_to<>,
+                      HugePages<std::pair<const Key, uint64_t>>>
+      map;
   map.reserve(workload.connections());
-  const auto key_of = [](const Packet& packet) {
-    return MakeKey(0, packet.family, packet.protocol, packet.source, packet.destination,
-                   packet.ports)
-        ->key;
-  };
+  const auto key_of = [](const Packet& packet) { return KeyOf(0, packet)->key; };
   for (uint32_t number = 0; number < workload.connections(); ++number) {
     map[key_of(workload.First(number))] = 0;
   }
@@ -135,16 +228,26 @@ void HashMap(benchmark::State& state) {
 BENCHMARK(CacheLines)
     ->ArgName("connections")
     ->Arg(10'000)
-    ->Arg(1'000'000)
-    ->Arg(10'000'000)
+    ->Arg(kMillion)
+    ->Arg(10 * kMillion)
     ->UseManualTime();
 BENCHMARK(HashMap)
     ->ArgNames({"connections", "ip"})
-    ->ArgsProduct({{10'000, 1'000'000, 10'000'000}, {4, 6}})
+    ->ArgsProduct({{10'000, kMillion, 10 * kMillion}, {4, 6}})
     ->UseManualTime();
 BENCHMARK(Established)
-    ->ArgNames({"connections", "ip", "batch"})
-    ->ArgsProduct({{1000, 10'000, 1'000'000, 10'000'000}, {4, 6}, {4096}})
+    ->ArgNames({"connections", "ip"})
+    ->ArgsProduct({{10'000, kMillion, 10 * kMillion}, {4, 6}})
+    ->UseManualTime();
+BENCHMARK(Batches)->ArgName("packets")->Arg(1)->Arg(64)->Arg(512)->Arg(4096)->UseManualTime();
+BENCHMARK(Udp)->UseManualTime();
+BENCHMARK(OnePair)->UseManualTime();
+BENCHMARK(SmallPages)->UseManualTime();
+BENCHMARK(Threads)->ArgName("threads")->DenseRange(1, 2)->UseManualTime();
+BENCHMARK(Growth)
+    ->ArgName("connections")
+    ->RangeMultiplier(10)
+    ->Range(1000, 10 * kMillion)
     ->UseManualTime();
 
 }  // namespace

@@ -20,6 +20,7 @@ Packet Workload::Make(uint32_t number, bool reply) const {
   packet.family = options_.family;
   packet.protocol = options_.protocol;
   // Odd multipliers: every number has its own ends, and none is near the next.
+  number += options_.first;
   const uint32_t pair = options_.one_pair ? 0 : number;
   Address client = Ipv4Address(0x0A000000 | (pair * 0x9E3779B1u >> 8));
   Address server = Ipv4Address(0xC0000000 | (pair * 0x85EBCA6Bu >> 12));
@@ -35,34 +36,45 @@ Packet Workload::Make(uint32_t number, bool reply) const {
   return packet;
 }
 
-Packet Workload::First(uint32_t number) {
-  Packet packet = Make(number, false);
-  if (options_.protocol != kProtocolTcp) return packet;
-  packet.tcp_flags = tcp_flag::kSyn;
-  packet.sequence = sides_[number].next[0]++;
+Packet Workload::Next(uint32_t number, bool reply, uint8_t flags, uint32_t advance) {
+  Sides& sides = sides_[number];
+  Packet packet = Make(number, reply);
+  packet.tcp_flags = flags;
+  packet.sequence = sides.next[reply ? 1 : 0];
+  if ((flags & tcp_flag::kAck) != 0) packet.acknowledgment = sides.next[reply ? 0 : 1];
   packet.window = 65'535;
+  sides.next[reply ? 1 : 0] += advance;
   return packet;
+}
+
+Packet Workload::First(uint32_t number) {
+  if (options_.protocol != kProtocolTcp) return Make(number, false);
+  return Next(number, false, tcp_flag::kSyn, 1);
 }
 
 void Workload::AppendOpening(uint32_t number, std::vector<Packet>* packets) {
   packets->push_back(First(number));
-  Packet answer = Make(number, true);
   if (options_.protocol != kProtocolTcp) {
-    packets->push_back(answer);
+    packets->push_back(Make(number, true));
     return;
   }
-  Sides& sides = sides_[number];
-  answer.tcp_flags = tcp_flag::kSyn | tcp_flag::kAck;
-  answer.sequence = sides.next[1]++;
-  answer.acknowledgment = sides.next[0];
-  answer.window = 65'535;
-  packets->push_back(answer);
-  Packet third = Make(number, false);
-  third.tcp_flags = tcp_flag::kAck;
-  third.sequence = sides.next[0];
-  third.acknowledgment = sides.next[1];
-  third.window = 65'535;
-  packets->push_back(third);
+  packets->push_back(Next(number, true, tcp_flag::kSyn | tcp_flag::kAck, 1));
+  packets->push_back(Next(number, false, tcp_flag::kAck, 0));
+}
+
+void Workload::AppendData(uint32_t number, std::vector<Packet>* packets) {
+  for (const bool reply : {false, true}) {
+    Packet packet = Next(number, reply, tcp_flag::kAck | tcp_flag::kPsh, kPayloadBytes);
+    packet.payload_length = kPayloadBytes;
+    packet.total_length += kPayloadBytes;
+    packets->push_back(packet);
+  }
+}
+
+void Workload::AppendClosing(uint32_t number, std::vector<Packet>* packets) {
+  packets->push_back(Next(number, false, tcp_flag::kFin | tcp_flag::kAck, 1));
+  packets->push_back(Next(number, true, tcp_flag::kFin | tcp_flag::kAck, 1));
+  packets->push_back(Next(number, false, tcp_flag::kAck, 0));
 }
 
 void Workload::Fill(std::span<Packet> packets, std::vector<uint32_t>* numbers) {
@@ -71,39 +83,40 @@ void Workload::Fill(std::span<Packet> packets, std::vector<uint32_t>* numbers) {
     const uint32_t number = random_.Below(options_.connections);
     const bool reply = (random_.Next() & 1) != 0;
     if (numbers != nullptr) numbers->push_back(number);
-    packet = Make(number, reply);
+    if (options_.protocol != kProtocolTcp) {
+      packet = Make(number, reply);
+    } else {
+      packet = Next(number, reply, tcp_flag::kAck | tcp_flag::kPsh, kPayloadBytes);
+      packet.payload_length = kPayloadBytes;
+    }
     packet.total_length += kPayloadBytes;
-    if (options_.protocol != kProtocolTcp) continue;
-    Sides& sides = sides_[number];
-    packet.tcp_flags = tcp_flag::kAck | tcp_flag::kPsh;
-    packet.sequence = sides.next[reply ? 1 : 0];
-    packet.acknowledgment = sides.next[reply ? 0 : 1];
-    packet.window = 65'535;
-    packet.payload_length = kPayloadBytes;
-    sides.next[reply ? 1 : 0] += kPayloadBytes;
   }
 }
 
-std::unique_ptr<Tracker> MakeTracker(Workload* workload, uint32_t slot_count) {
+std::unique_ptr<Tracker> MakeTracker(std::span<Workload> workloads) {
+  constexpr size_t kBatch = 4096;
+  uint64_t connections = 0;
+  for (const Workload& workload : workloads) connections += workload.connections();
   TrackerOptions options;
-  options.slot_count = slot_count;
   options.slot_hash_seed = 0x5EED;
   options.table_secret = 0x5EC2E7;
   // Small: benchmarks that read no events should not fill memory with them.
   options.event_bytes_max = 16u << 20;
-  options.zone_settings.connections_max = workload->connections();
+  options.zone_settings.connections_max = connections;
   auto tracker = std::make_unique<Tracker>(options);
   CT_CHECK(tracker->OpenZone(0, ZoneClock::kServer, options.zone_settings).ok());
   std::vector<Packet> packets;
   std::vector<Verdict> verdicts;
-  for (uint32_t number = 0; number < workload->connections(); ++number) {
-    workload->AppendOpening(number, &packets);
-    if (packets.size() < 4096 && number + 1 < workload->connections()) continue;
-    verdicts.resize(packets.size());
-    tracker->Process({.zone = 0, .server_now = kNow}, packets, verdicts);
-    packets.clear();
+  for (Workload& workload : workloads) {
+    for (uint32_t number = 0; number < workload.connections(); ++number) {
+      workload.AppendOpening(number, &packets);
+      if (packets.size() < kBatch && number + 1 < workload.connections()) continue;
+      verdicts.resize(packets.size());
+      tracker->Process({.zone = 0, .server_now = kNow}, packets, verdicts);
+      packets.clear();
+    }
   }
-  CT_CHECK(tracker->connections() == workload->connections());
+  CT_CHECK(tracker->connections() == connections);
   return tracker;
 }
 

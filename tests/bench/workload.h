@@ -14,6 +14,9 @@
 
 namespace conntrack::bench {
 
+// The server's time in every benchmark: nothing expires unless asked to.
+inline constexpr Time kNow = TimeFromUnixNanos(1'700'000'000'000'000'000);
+
 // A fast source of numbers; its period is far beyond any run.
 class Random {
  public:
@@ -35,6 +38,8 @@ struct WorkloadOptions {
   uint32_t connections = 1'000'000;
   Family family = Family::kIpv4;
   uint8_t protocol = kProtocolTcp;
+  // The number of the first connection: workloads of one tracker share none.
+  uint32_t first = 0;
   // All connections lie between the same two addresses.
   bool one_pair = false;
   uint64_t seed = 1;
@@ -49,6 +54,9 @@ class Workload {
   // The packets that open connection `number`, appended: three of TCP, two of
   // UDP.
   void AppendOpening(uint32_t number, std::vector<Packet>* packets);
+  // TCP: a packet of data each way, and the two FINs with what acknowledges them.
+  void AppendData(uint32_t number, std::vector<Packet>* packets);
+  void AppendClosing(uint32_t number, std::vector<Packet>* packets);
   // The first packet of connection `number`.
   Packet First(uint32_t number);
   // Fills `packets` with data of random connections and directions; with
@@ -62,16 +70,19 @@ class Workload {
   };
 
   Packet Make(uint32_t number, bool reply) const;
+  // What side `reply` of a TCP connection sends next: `advance` sequence numbers.
+  Packet Next(uint32_t number, bool reply, uint8_t flags, uint32_t advance);
 
   const WorkloadOptions options_;
   Random random_;
   std::vector<Sides> sides_;
 };
 
-// A tracker with one zone of room for `connections`, and that many open in it.
-std::unique_ptr<Tracker> MakeTracker(Workload* workload, uint32_t slot_count = 256);
-
-// The server's time in every benchmark: nothing expires unless asked to.
-inline constexpr Time kNow = TimeFromUnixNanos(1'700'000'000'000'000'000);
+// A tracker with one zone that has room for the connections of all workloads,
+// and all of them open in it.
+std::unique_ptr<Tracker> MakeTracker(std::span<Workload> workloads);
+inline std::unique_ptr<Tracker> MakeTracker(Workload* workload) {
+  return MakeTracker(std::span(workload, 1));
+}
 
 }  // namespace conntrack::bench

@@ -19,7 +19,7 @@ import expressions  # noqa: E402
 from expressions import flat  # noqa: E402
 
 TRACKER = "server/tracker"
-SOURCES = {"tcp.cc": "tcp", "tcp_window.cc": "tcp", "sctp.cc": "sctp"}
+SOURCES = {"tcp.cc": "tcp", "tcp_window.h": "tcp", "sctp.cc": "sctp"}
 TABLES = ("kFromOriginal", "kFromReply")
 NOTHING = "(nothing)"
 TCP_CLASSES = ["none", "SYN", "SYN-ACK", "FIN", "ACK", "RST"]

@@ -38,14 +38,14 @@ def mutated(window):
         folder.mkdir(parents=True)
         (folder / "settings.h").write_text("enum class SctpState : uint8_t {\n  kNone = 0,\n};\n")
         (folder / "tcp.cc").write_text(TCP)
-        (folder / "tcp_window.cc").write_text(window)
+        (folder / "tcp_window.h").write_text(window)
         (folder / "sctp.cc").write_text("")
         return mutants.Mutated(root)
 
 
 def of(window):
-    """What can stand for what in tcp_window.cc."""
-    return [(m.original, m.mutated) for m in mutated(window).mutants if m.file == "tcp_window.cc"]
+    """What can stand for what in tcp_window.h."""
+    return [(m.original, m.mutated) for m in mutated(window).mutants if m.file == "tcp_window.h"]
 
 
 class ExpressionTest(unittest.TestCase):
@@ -108,7 +108,7 @@ class MutatedTest(unittest.TestCase):
 
     def test_the_same_text_twice_has_two_places(self):
         window = "void F() {\n  G();\n  G();\n}\n"
-        self.assertEqual([m.place for m in mutated(window).mutants if m.file == "tcp_window.cc"],
+        self.assertEqual([m.place for m in mutated(window).mutants if m.file == "tcp_window.h"],
                          ["F", "F #2"])
 
 

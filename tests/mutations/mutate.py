@@ -24,9 +24,11 @@ UNREACHABLE = HERE / "unreachable.txt"
 
 def write(directory, mutated):
     directory = pathlib.Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    # As in the project, so that a header can stand for the original.
+    sources = directory / mutants.TRACKER
+    sources.mkdir(parents=True, exist_ok=True)
     for name, text in mutated.sources.items():
-        (directory / name).write_text(text)
+        (sources / name).write_text(text)
     with open(directory / "mutants.txt", "w") as file:
         for mutant in mutated.mutants:
             where = " ".join(map(str, mutant.cell)) if mutant.cell else "condition"

@@ -83,7 +83,8 @@ def functions(text):
                 head_start = start
                 continue
             if kind == "function":
-                head = blanked[start:position]
+                # Without the parameters of a template: `Type<kValue>::Function`.
+                head = re.sub(r"<\w+>(?=::)", "", blanked[start:position])
                 name = re.findall(r"(operator\W+?|[~\w:]+)\s*\(", head)
                 first = blanked.count("\n", 0, start + len(head) - len(head.lstrip())) + 1
                 last = blanked.count("\n", 0, position) + 1

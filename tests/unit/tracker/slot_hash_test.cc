@@ -11,7 +11,7 @@
 #include <set>
 #include <string>
 
-#include "server/tracker/tuple.h"
+#include "server/tracker/hash.h"
 
 namespace conntrack {
 namespace {

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "server/tracker/hash.h"
 #include "tests/testing/random.h"
 
 namespace conntrack {
@@ -54,7 +55,7 @@ TEST_P(TableTest, DoesWhatAMapDoes) {
       ASSERT_TRUE(table.InUse(index));
     }
     if (known == model.end() && (growing || random.OneIn(8))) {
-      const uint32_t place = table.Insert(key, hash(key));
+      const uint32_t place = table.Insert(key, hash(key), Record{});
       ASSERT_EQ(table.extra(place).id, 0u) << "a record starts clean";
       ASSERT_EQ(table.record(place).counters[0].packets, 0u);
       table.extra(place).id = next_id++;
@@ -82,7 +83,8 @@ TEST_P(TableTest, GivesItsMemoryBack) {
   testing::Random random(testing::TestSeed());
   while (indexes.size() < 50'000) {
     const Key key = RandomKey(GetParam().family, 1'000'000, &random);
-    if (table.Find(key, hash(key)) == Table::kNone) indexes.push_back(table.Insert(key, hash(key)));
+    if (table.Find(key, hash(key)) == Table::kNone)
+      indexes.push_back(table.Insert(key, hash(key), Record{}));
   }
   const size_t full_bytes = memory.bytes();
   // Regions are whole: the last of each size of block is not full.
@@ -109,7 +111,7 @@ TEST_P(TableTest, TurnoverInAFullChunkCostsNoMemory) {
     do {
       key = RandomKey(GetParam().family, 1'000'000, &random);
     } while (table.Find(key, hash(key)) != Table::kNone);
-    return table.Insert(key, hash(key));
+    return table.Insert(key, hash(key), Record{});
   };
   while (indexes.size() < 4 * Table::kChunkRecords) indexes.push_back(insert());
   const size_t full_bytes = memory.bytes() + table.memory_bytes();
@@ -131,7 +133,7 @@ TEST_P(TableTest, NeighboursAreInUseAndFewBucketsAreVisited) {
   for (int i = 0; i < 5'000; ++i) {
     const Key key = RandomKey(GetParam().family, 1'000'000, &random);
     if (table.Find(key, hash(key)) != Table::kNone) continue;
-    table.Insert(key, hash(key));
+    table.Insert(key, hash(key), Record{});
     keys.push_back(key);
   }
   size_t visited = 0;

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "server/tracker/hash.h"
 #include "tests/testing/random.h"
 
 namespace conntrack {
