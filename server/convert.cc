@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -299,22 +298,6 @@ absl::StatusOr<ParsedAddress> ParseAddress(absl::string_view text) {
     return ParsedAddress{Family::kIpv6, {__builtin_bswap64(words[0]), __builtin_bswap64(words[1])}};
   }
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not an IP address"));
-}
-
-std::string FormatAddress(Family family, const Address& address) {
-  std::array<char, INET6_ADDRSTRLEN> text;
-  if (family == Family::kIpv4) {
-    char* end = text.data();
-    for (int shift = 24; shift >= 0; shift -= 8) {
-      end = std::to_chars(end, text.data() + text.size(), (address.low >> shift) & 0xFF).ptr;
-      if (shift > 0) *end++ = '.';
-    }
-    return std::string(text.data(), static_cast<size_t>(end - text.data()));
-  }
-  const std::array<uint64_t, 2> words = {__builtin_bswap64(address.high),
-                                         __builtin_bswap64(address.low)};
-  inet_ntop(AF_INET6, words.data(), text.data(), text.size());
-  return text.data();
 }
 
 absl::StatusOr<ParsedKey> FromWire(const v1::ConnectionKey& key) {

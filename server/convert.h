@@ -4,14 +4,13 @@
 // Pure functions; thread-safe.
 #pragma once
 
-#include <string>
-
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "conntrack/v1/admin_service.pb.h"
 #include "conntrack/v1/connection_service.pb.h"
 #include "conntrack/v1/types.pb.h"
 #include "conntrack/v1/watch_service.pb.h"
+#include "server/address_text.h"
 #include "server/sensors.h"
 #include "server/tracker/connection.h"
 #include "server/tracker/events.h"
@@ -49,7 +48,6 @@ struct ParsedAddress {
 };
 // InvalidArgument when the text is neither an IPv4 nor an IPv6 address.
 absl::StatusOr<ParsedAddress> ParseAddress(absl::string_view text);
-std::string FormatAddress(Family family, const Address& address);
 
 // What Tracker::Find takes, from a caller's key. InvalidArgument, naming the
 // field, for a key that no connection can have.
