@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "server/tracker/settings.h"
@@ -188,7 +189,11 @@ class ConnectionRef {
   Address source(Direction direction) const { return End(FromFirst(direction)); }
   Address destination(Direction direction) const { return End(!FromFirst(direction)); }
   // Ports, ICMP type, code and id, or GRE keys, of a packet of `direction`.
-  uint32_t ports(Direction direction) const;
+  uint32_t ports(Direction direction) const {
+    const uint32_t ports = record_->ports;
+    if (FromFirst(direction)) return ports;
+    return IsIcmpOf(family(), record_->protocol) ? IcmpAnswer() : std::rotl(ports, 16);
+  }
 
   // The key it is stored under.
   Key key() const;
@@ -202,9 +207,29 @@ class ConnectionRef {
     return Ipv4Address(record_->address[first ? 0 : 1]);
   }
 
+  // The key keeps the query; the answer differs in its type.
+  uint32_t IcmpAnswer() const;
+
   const Record* record_;
   const Extra* extra_;
   const AddressPair* addresses_;
+};
+
+// Up to 64 places side by side, of which some hold a connection. Valid as long
+// as a ConnectionRef of one.
+struct ConnectionBlock {
+  static constexpr uint32_t kPlaces = 64;
+
+  const Record* records = nullptr;
+  const Extra* extras = nullptr;
+  // Null for IPv4.
+  const AddressPair* addresses = nullptr;
+  // By place, a bit: 1 where there is a connection.
+  uint64_t in_use = 0;
+
+  ConnectionRef at(uint32_t place) const {
+    return {records + place, extras + place, addresses == nullptr ? nullptr : addresses + place};
+  }
 };
 
 // A copy of a connection.

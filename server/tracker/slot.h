@@ -15,6 +15,7 @@
 #include "absl/functional/function_ref.h"
 #include "server/tracker/events.h"
 #include "server/tracker/expiry.h"
+#include "server/tracker/filter.h"
 #include "server/tracker/mutex.h"
 #include "server/tracker/packet.h"
 #include "server/tracker/protocol.h"
@@ -33,6 +34,19 @@ struct TrackContext {
   Time now;
   uint16_t sensor;
 };
+
+// One step of a scan.
+struct ScanStepOptions {
+  // The server's clock: what has expired by it is not visited.
+  Time server_now;
+  // Which connections. Null: all. Must outlive the step.
+  const Filter* filter = nullptr;
+  // How many places to look at; the last chunk of 64 is looked at whole.
+  size_t places_max = 256;
+};
+// Takes a connection and what its zone's clock says; false ends the step behind
+// this connection.
+using ScanVisit = absl::FunctionRef<bool(const ConnectionRef&, Time now)>;
 
 class Slot {
  public:
@@ -76,11 +90,10 @@ class Slot {
   std::optional<StoredConnection> FindId(uint64_t id, Time server_now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Visits connections from `*position` on, `places_max` places at most, and
-  // moves `*position` behind them; 0 is the first. False at the end. A
-  // connection keeps its place for life.
-  bool Scan(uint32_t* position, size_t places_max, Time server_now,
-            absl::FunctionRef<void(const ConnectionRef&)> visit)
+  // Visits connections from `*position` on as `scan` says, until `visit` returns
+  // false, and moves `*position` behind them; 0 is the first. False at the end.
+  // A connection keeps its place for life.
+  bool Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const EventLog& events() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return events_; }

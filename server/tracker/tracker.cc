@@ -322,12 +322,20 @@ std::optional<StoredConnection> Tracker::FindId(uint64_t id, Time server_now) {
 
 ScanStep Tracker::Scan(ScanPosition* position, size_t places_max, Time server_now,
                        absl::FunctionRef<void(const ConnectionRef&)> visit) {
+  return Scan(position, {.server_now = server_now, .places_max = places_max},
+              [&](const ConnectionRef& connection, Time) {
+                visit(connection);
+                return true;
+              });
+}
+
+ScanStep Tracker::Scan(ScanPosition* position, const ScanStepOptions& options, ScanVisit visit) {
   ScanStep step;
   step.slot = position->slot;
   if (position->slot >= options_.slot_count) return step;
   Slot& slot = *slots_[position->slot];
   const MutexLock lock(&slot.mutex());
-  const bool more = slot.Scan(&position->place, places_max, server_now, visit);
+  const bool more = slot.Scan(&position->place, options, visit);
   step.sequence = slot.events().last_sequence();
   if (!more) *position = {position->slot + 1, 0};
   step.more = position->slot < options_.slot_count;

@@ -143,9 +143,11 @@ class Tracker {
                                        uint32_t ports, Time server_now);
   std::optional<StoredConnection> FindId(uint64_t id, Time server_now);
 
-  // Visits connections from `*position` on, looks at `places_max` places of one
-  // slot at most under its lock, and moves `*position` behind them. A
-  // connection that exists during a whole scan is visited exactly once.
+  // Visits connections from `*position` on, those of one slot at most, under its
+  // lock, and moves `*position` behind them. A connection that exists during a
+  // whole scan is visited exactly once.
+  ScanStep Scan(ScanPosition* position, const ScanStepOptions& options, ScanVisit visit);
+  // The same for `places_max` places and every connection in them.
   ScanStep Scan(ScanPosition* position, size_t places_max, Time server_now,
                 absl::FunctionRef<void(const ConnectionRef&)> visit);
 
