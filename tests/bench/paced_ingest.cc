@@ -1,0 +1,68 @@
+#include "tests/bench/paced_ingest.h"
+
+#include <algorithm>
+#include <span>
+
+#include "server/tracker/check.h"
+
+namespace conntrack::bench {
+namespace {
+
+constexpr size_t kBatches = 256;
+
+double SecondsSince(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+PacedIngest::PacedIngest(Tracker* tracker, Workload* workload)
+    : tracker_(*tracker), packets_(kBatches * kBatch), verdicts_(kBatch) {
+  workload->Fill(packets_);
+  const uint64_t before = accepted();
+  // Once for the caches.
+  for (size_t batch = 0; batch < kBatches; ++batch) Process(batch);
+  const auto begin = Clock::now();
+  for (size_t batch = 0; batch < kBatches; ++batch) Process(batch);
+  packets_per_second_max_ = static_cast<double>(packets_.size()) / SecondsSince(begin);
+  CT_CHECK(accepted() - before == sent_);
+}
+
+uint64_t PacedIngest::accepted() const {
+  return tracker_.zone(0).packets[static_cast<size_t>(VerdictKind::kEstablished)].load();
+}
+
+void PacedIngest::Process(size_t batch) {
+  tracker_.Process({.zone = 0, .server_now = kNow},
+                   std::span(packets_).subspan(batch % kBatches * kBatch, kBatch), verdicts_);
+  sent_ += kBatch;
+}
+
+void PacedIngest::Start(double share) {
+  stop_ = false;
+  thread_ = std::thread([this, share] { Run(share * packets_per_second_max_); });
+}
+
+double PacedIngest::Stop() {
+  stop_ = true;
+  thread_.join();
+  return kept_;
+}
+
+void PacedIngest::Run(double packets_per_second) {
+  const uint64_t before = accepted();
+  sent_ = 0;
+  const std::chrono::duration<double> interval(kBatch / packets_per_second);
+  const auto begin = Clock::now();
+  for (size_t batch = 0; !stop_; ++batch) {
+    // Late batches follow one another until the time is made good.
+    std::this_thread::sleep_until(
+        begin + std::chrono::duration_cast<Clock::duration>(interval * static_cast<double>(batch)));
+    Process(batch);
+  }
+  const double due = std::max(1.0, SecondsSince(begin) * packets_per_second);
+  kept_ = std::min(1.0, static_cast<double>(sent_) / due);
+  CT_CHECK(accepted() - before == sent_);
+}
+
+}  // namespace conntrack::bench
