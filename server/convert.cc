@@ -1,10 +1,7 @@
 #include "server/convert.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -186,6 +183,12 @@ void ToWire(const Event& event, uint32_t slot, const WireContext& context, v1::E
   }
 }
 
+void ToWire(const GroupSums& sums, v1::ConnectionGroup* out) {
+  out->set_connections(sums.connections);
+  out->set_packets(sums.packets);
+  out->set_bytes(sums.bytes);
+}
+
 void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out) {
   out->set_connections_max(settings.connections_max);
   out->set_checksum(settings.checksum);
@@ -224,6 +227,17 @@ void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out) {
   ToWire(settings.generic, others->mutable_generic());
   ToWire(settings.gre, others->mutable_gre());
   ToWire(settings.gre_stream, others->mutable_gre_stream());
+}
+
+GroupOrder FromWire(v1::GroupOrder order) {
+  switch (order) {
+    case v1::GROUP_ORDER_PACKETS:
+      return GroupOrder::kPackets;
+    case v1::GROUP_ORDER_BYTES:
+      return GroupOrder::kBytes;
+    default:
+      return GroupOrder::kConnections;
+  }
 }
 
 absl::StatusOr<ZoneSettings> FromWire(const v1::ZoneSettings& settings) {
@@ -285,17 +299,8 @@ absl::StatusOr<ZoneSettings> FromWire(const v1::ZoneSettings& settings) {
 }
 
 absl::StatusOr<ParsedAddress> ParseAddress(absl::string_view text) {
-  const std::string terminated(text);
-  std::array<uint8_t, 16> bytes;
-  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1) {
-    uint32_t value = 0;
-    std::memcpy(&value, bytes.data(), sizeof(value));
-    return ParsedAddress{Family::kIpv4, Ipv4Address(ntohl(value))};
-  }
-  if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1) {
-    std::array<uint64_t, 2> words;
-    std::memcpy(words.data(), bytes.data(), sizeof(words));
-    return ParsedAddress{Family::kIpv6, {__builtin_bswap64(words[0]), __builtin_bswap64(words[1])}};
+  if (const auto read = ReadAddress(std::string(text))) {
+    return ParsedAddress{read->first, read->second};
   }
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not an IP address"));
 }

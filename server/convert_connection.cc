@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "server/address_text.h"
+#include "server/tracker/address_text.h"
 #include "server/tracker/tuple.h"
 
 namespace conntrack {

@@ -38,6 +38,12 @@ Key ConnectionRef::key() const {
   return {End(true), End(false), record_->ports, record_->zone, record_->protocol, family()};
 }
 
+StoredConnection ConnectionRef::Copy() const {
+  StoredConnection copy{*record_, *extra_, {}};
+  if (record_->ipv6) copy.addresses = *addresses_;
+  return copy;
+}
+
 size_t GaugeOf(const Record& record) {
   if (record.protocol == kProtocolTcp) return static_cast<size_t>(record.tcp.state);
   if (record.protocol == kProtocolSctp) return kTcpStates + static_cast<size_t>(record.sctp.state);

@@ -156,6 +156,8 @@ struct AddressPair {
   Address second;
 };
 
+struct StoredConnection;
+
 // Reads a connection wherever its parts lie. Valid as long as they are: under
 // the slot's lock, or as long as the StoredConnection.
 class ConnectionRef {
@@ -197,6 +199,8 @@ class ConnectionRef {
 
   // The key it is stored under.
   Key key() const;
+
+  StoredConnection Copy() const;
 
  private:
   bool FromFirst(Direction direction) const {

@@ -427,18 +427,6 @@ std::optional<StoredConnection> Slot::Find(const Key& key, uint64_t hash, Time s
   return table.Copy(index);
 }
 
-std::optional<StoredConnection> Slot::FindId(uint64_t id, Time server_now) {
-  for (Table* table : {&ipv4_, &ipv6_}) {
-    for (uint32_t index = 0; index < table->index_end(); ++index) {
-      if (!table->InUse(index) || table->extra(index).id != id) continue;
-      const Record& record = table->record(index);
-      if (record.deadline <= NowOf(record, server_now)) return std::nullopt;
-      return table->Copy(index);
-    }
-  }
-  return std::nullopt;
-}
-
 bool Slot::Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit) {
   // Most connections of a slot are of the zone of the one before.
   std::optional<ZoneIndex> zone;
@@ -450,6 +438,7 @@ bool Slot::Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit
     }
     return zone_now;
   };
+  size_t visits = 0;
   for (size_t places = 0; places < scan.places_max;) {
     if ((*position & kIpv6Handle) == 0 && *position >= ipv4_.index_end()) *position = kIpv6Handle;
     const Table& table = TableOf(RecordHandle{*position});
@@ -465,7 +454,9 @@ bool Slot::Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit
       const auto place = static_cast<uint32_t>(std::countr_zero(left));
       const ConnectionRef connection = block.at(place);
       const Time now = now_of(connection.record());
-      if (connection.deadline() <= now || visit(connection, now)) continue;
+      if (connection.deadline() <= now) continue;
+      visit(connection, now);
+      if (++visits < scan.visits_max) continue;
       *position = chunk + place + 1;
       return true;
     }

@@ -6,6 +6,7 @@
 // Tracker::UpdateZone, which takes all of them in order.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,18 +36,19 @@ struct TrackContext {
   uint16_t sensor;
 };
 
-// One step of a scan.
+// One step of a scan: what bounds the time for which it holds the slot's lock.
 struct ScanStepOptions {
   // The server's clock: what has expired by it is not visited.
   Time server_now;
   // Which connections. Null: all. Must outlive the step.
   const Filter* filter = nullptr;
-  // How many places to look at; the last chunk of 64 is looked at whole.
+  // How many places to look at; the last 64 are looked at together.
   size_t places_max = 256;
+  // How many connections to visit.
+  size_t visits_max = SIZE_MAX;
 };
-// Takes a connection and what its zone's clock says; false ends the step behind
-// this connection.
-using ScanVisit = absl::FunctionRef<bool(const ConnectionRef&, Time now)>;
+// Takes a connection and what its zone's clock says.
+using ScanVisit = absl::FunctionRef<void(const ConnectionRef&, Time now)>;
 
 class Slot {
  public:
@@ -84,15 +86,13 @@ class Slot {
   // by their own. At most `limit` connections; returns how many.
   size_t Expire(Time server_now, size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // The connection with this key, or this id.
+  // The connection with this key.
   std::optional<StoredConnection> Find(const Key& key, uint64_t hash, Time server_now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::optional<StoredConnection> FindId(uint64_t id, Time server_now)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Visits connections from `*position` on as `scan` says, until `visit` returns
-  // false, and moves `*position` behind them; 0 is the first. False at the end.
-  // A connection keeps its place for life.
+  // Visits connections from `*position` on, as far as `scan` says, and moves
+  // `*position` behind them; 0 is the first. False at the end. A connection keeps
+  // its place for life.
   bool Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -53,12 +53,7 @@ void Table::PrefetchBlock(uint32_t index) const {
   for (const Record& record : chunk->records) PrefetchToRead(&record);
 }
 
-StoredConnection Table::Copy(uint32_t index) const {
-  const Chunk& chunk = *chunks_[index / kChunkRecords];
-  StoredConnection copy{chunk.records[Place(index)], chunk.extras[Place(index)], {}};
-  if (family_ == Family::kIpv6) copy.addresses = addresses(index);
-  return copy;
-}
+StoredConnection Table::Copy(uint32_t index) const { return ref(index).Copy(); }
 
 void Table::PrefetchRecord(uint64_t hash) const {
   if (bucket_count_ == 0) return;

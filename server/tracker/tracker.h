@@ -141,6 +141,7 @@ class Tracker {
   std::optional<StoredConnection> Find(ZoneIndex zone, Family family, uint8_t protocol,
                                        const Address& source, const Address& destination,
                                        uint32_t ports, Time server_now);
+  // The same by id: looks through the whole slot, a few places at a time.
   std::optional<StoredConnection> FindId(uint64_t id, Time server_now);
 
   // Visits connections from `*position` on, those of one slot at most, under its

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "server/tracker/packet.h"
 
@@ -18,5 +20,11 @@ inline constexpr size_t kAddressRoom = 48;
 char* WriteAddress(Family family, const Address& address, char* to);
 
 std::string FormatAddress(Family family, const Address& address);
+
+// Nullopt when the text is not one address: no leading zeros, no zone index.
+std::optional<std::pair<Family, Address>> ReadAddress(const std::string& text);
+
+// The first `length` bits of an address of `family`; all when it has no more.
+Address PrefixMask(Family family, uint64_t length);
 
 }  // namespace conntrack

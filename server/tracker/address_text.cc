@@ -1,5 +1,8 @@
-#include "server/address_text.h"
+#include "server/tracker/address_text.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -101,6 +104,31 @@ char* WriteAddress(Family family, const Address& address, char* to) {
 std::string FormatAddress(Family family, const Address& address) {
   std::array<char, kAddressRoom> text;
   return std::string(text.data(), WriteAddress(family, address, text.data()));
+}
+
+std::optional<std::pair<Family, Address>> ReadAddress(const std::string& text) {
+  // inet_pton stops at a NUL byte.
+  if (text.find('\0') != std::string::npos) return std::nullopt;
+  in_addr ipv4;
+  if (inet_pton(AF_INET, text.c_str(), &ipv4) == 1) {
+    return std::pair(Family::kIpv4, Ipv4Address(ntohl(ipv4.s_addr)));
+  }
+  in6_addr ipv6;
+  if (inet_pton(AF_INET6, text.c_str(), &ipv6) != 1) return std::nullopt;
+  Address address;
+  for (size_t i = 0; i < 8; ++i) {
+    address.high = address.high << 8 | ipv6.s6_addr[i];
+    address.low = address.low << 8 | ipv6.s6_addr[i + 8];
+  }
+  return std::pair(Family::kIpv6, address);
+}
+
+Address PrefixMask(Family family, uint64_t length) {
+  const auto high_bits = [](uint64_t bits) {
+    return bits == 0 ? 0 : UINT64_MAX << (64 - std::min<uint64_t>(bits, 64));
+  };
+  if (family == Family::kIpv4) return {0, high_bits(std::min<uint64_t>(length, 32)) >> 32};
+  return {high_bits(length), length > 64 ? high_bits(length - 64) : 0};
 }
 
 }  // namespace conntrack
