@@ -49,6 +49,12 @@ double PacedIngest::Stop() {
   return kept_;
 }
 
+double PacedIngest::RunAlone(double share, std::chrono::milliseconds time) {
+  Start(share);
+  std::this_thread::sleep_for(time);
+  return Stop();
+}
+
 void PacedIngest::Run(double packets_per_second) {
   const uint64_t before = accepted();
   sent_ = 0;

@@ -29,6 +29,8 @@ class PacedIngest {
   void Start(double share);
   // Ends, checks that every packet was accepted, and returns done / due packets.
   double Stop();
+  // Both, with nothing else to do for `time`.
+  double RunAlone(double share, std::chrono::milliseconds time);
 
  private:
   using Clock = std::chrono::steady_clock;
