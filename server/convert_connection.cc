@@ -26,16 +26,19 @@ struct EndTexts {
   absl::string_view at(size_t end) const { return {text[end].data(), length[end]}; }
 };
 
+// All are part of WriteConnection, so that its place in the buffer stays in a
+// register: a byte written through a pointer might change it otherwise.
 template <typename Pair>
-void WritePair(int field, uint32_t ports, WireWriter* out) {
+[[gnu::always_inline]] inline void WritePair(int field, uint32_t ports, WireWriter* out) {
   char* const begin = out->BeginShort(field);
   out->Number(Pair::kSourceFieldNumber, SourcePort(ports));
   out->Number(Pair::kDestinationFieldNumber, DestinationPort(ports));
   out->EndShort(begin);
 }
 
-void WriteTuple(int field, const ConnectionRef& connection, Direction direction,
-                const EndTexts& ends, WireWriter* out) {
+[[gnu::always_inline]] inline void WriteTuple(int field, const ConnectionRef& connection,
+                                              Direction direction, const EndTexts& ends,
+                                              WireWriter* out) {
   char* const begin = out->BeginShort(field);
   const size_t source = Index(direction);
   out->ShortText(v1::Tuple::kSourceAddressFieldNumber, ends.at(source));
@@ -55,14 +58,15 @@ void WriteTuple(int field, const ConnectionRef& connection, Direction direction,
   out->EndShort(begin);
 }
 
-void WriteCounters(int field, const Counters& counters, WireWriter* out) {
+[[gnu::always_inline]] inline void WriteCounters(int field, const Counters& counters,
+                                                 WireWriter* out) {
   char* const begin = out->BeginShort(field);
   out->Number(v1::Counters::kPacketsFieldNumber, counters.packets);
   out->Number(v1::Counters::kBytesFieldNumber, counters.bytes);
   out->EndShort(begin);
 }
 
-void WritePeer(int field, const TcpPeer& peer, WireWriter* out) {
+[[gnu::always_inline]] inline void WritePeer(int field, const TcpPeer& peer, WireWriter* out) {
   using Peer = v1::TcpPeer;
   // The two high bits are the tracker's own.
   constexpr uint8_t kVisible = 0x3F;
@@ -85,7 +89,7 @@ void WritePeer(int field, const TcpPeer& peer, WireWriter* out) {
   out->EndShort(begin);
 }
 
-void WriteTcp(const TcpConnection& tcp, WireWriter* out) {
+[[gnu::always_inline]] inline void WriteTcp(const TcpConnection& tcp, WireWriter* out) {
   char* const begin = out->BeginShort(v1::Connection::kTcpFieldNumber);
   out->Number(v1::TcpDetails::kStateFieldNumber, static_cast<uint64_t>(tcp.state));
   WritePeer(v1::TcpDetails::kOriginalFieldNumber, tcp.peer[Index(Direction::kOriginal)], out);
@@ -93,7 +97,7 @@ void WriteTcp(const TcpConnection& tcp, WireWriter* out) {
   out->EndShort(begin);
 }
 
-void WriteSctp(const SctpConnection& sctp, WireWriter* out) {
+[[gnu::always_inline]] inline void WriteSctp(const SctpConnection& sctp, WireWriter* out) {
   using Details = v1::SctpDetails;
   char* const begin = out->BeginShort(v1::Connection::kSctpFieldNumber);
   out->Number(Details::kStateFieldNumber, static_cast<uint64_t>(sctp.state));
@@ -103,7 +107,7 @@ void WriteSctp(const SctpConnection& sctp, WireWriter* out) {
 }
 
 // Timestamp and Duration look the same: seconds and nanos, both signed.
-void WriteNanos(int field, int64_t nanos, WireWriter* out) {
+[[gnu::always_inline]] inline void WriteNanos(int field, int64_t nanos, WireWriter* out) {
   char* const begin = out->BeginShort(field);
   out->Number(google::protobuf::Timestamp::kSecondsFieldNumber,
               static_cast<uint64_t>(nanos / kNanosPerSecond));
@@ -121,9 +125,11 @@ void WriteDuration(int field, Duration duration, WireWriter* out) {
 }
 
 void WriteConnection(const ConnectionRef& connection, Time now, const WireContext& context,
-                     WireWriter* out) {
+                     WireWriter* writer) {
   using Wire = v1::Connection;
   const EndTexts ends(connection);
+  WireWriter copy = *writer;
+  WireWriter* const out = &copy;
   out->Number(Wire::kIdFieldNumber, connection.id());
   out->Number(Wire::kZoneFieldNumber, connection.zone_id());
   out->Number(Wire::kProtocolFieldNumber, connection.protocol());
@@ -145,6 +151,7 @@ void WriteConnection(const ConnectionRef& connection, Time now, const WireContex
   out->Number(Wire::kSlotFieldNumber, connection.id() % context.slot_count);
   out->Number(Wire::kMarkFieldNumber, connection.extra().mark);
   if (const SctpConnection* sctp = connection.sctp()) WriteSctp(*sctp, out);
+  *writer = copy;
 }
 
 }  // namespace conntrack

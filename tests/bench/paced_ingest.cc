@@ -1,6 +1,7 @@
 #include "tests/bench/paced_ingest.h"
 
 #include <algorithm>
+#include <ctime>
 #include <span>
 
 #include "server/tracker/check.h"
@@ -12,6 +13,12 @@ constexpr size_t kBatches = 256;
 
 double SecondsSince(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+double ThreadCpuNs() {
+  timespec time = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return 1e9 * static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec);
 }
 
 }  // namespace
@@ -57,6 +64,7 @@ double PacedIngest::RunAlone(double share, std::chrono::milliseconds time) {
 
 void PacedIngest::Run(double packets_per_second) {
   const uint64_t before = accepted();
+  const double cpu_before = ThreadCpuNs();
   sent_ = 0;
   const std::chrono::duration<double> interval(kBatch / packets_per_second);
   const auto begin = Clock::now();
@@ -66,6 +74,7 @@ void PacedIngest::Run(double packets_per_second) {
         begin + std::chrono::duration_cast<Clock::duration>(interval * static_cast<double>(batch)));
     Process(batch);
   }
+  cpu_ns_ = (ThreadCpuNs() - cpu_before) / static_cast<double>(std::max<uint64_t>(1, sent_));
   const double due = std::max(1.0, SecondsSince(begin) * packets_per_second);
   kept_ = std::min(1.0, static_cast<double>(sent_) / due);
   CT_CHECK(accepted() - before == sent_);

@@ -31,6 +31,8 @@ class PacedIngest {
   double Stop();
   // Both, with nothing else to do for `time`.
   double RunAlone(double share, std::chrono::milliseconds time);
+  // What a packet of the last run took of a core.
+  double cpu_ns() const { return cpu_ns_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -46,6 +48,7 @@ class PacedIngest {
   uint64_t sent_ = 0;
   std::atomic<bool> stop_{false};
   double kept_ = 0;
+  double cpu_ns_ = 0;
   std::thread thread_;
 };
 

@@ -158,6 +158,7 @@ class BesideIngest {
     if (ingest_ == nullptr) return;
     state_.counters["ingest_kept"] = ingest_->Stop();
     state_.counters["ingest_max"] = ingest_->packets_per_second_max();
+    state_.counters["ingest_cpu_ns"] = ingest_->cpu_ns();
   }
 
  private:
@@ -460,6 +461,7 @@ void IngestAlone(benchmark::State& state) {
   }
   state.counters["ingest_kept"] = kept;
   state.counters["ingest_max"] = loaded.ingest().packets_per_second_max();
+  state.counters["ingest_cpu_ns"] = loaded.ingest().cpu_ns();
 }
 
 template <typename Run>
