@@ -20,7 +20,7 @@ class PacedIngest {
   static constexpr size_t kBatch = 4096;
 
   // Makes packets of known connections, and measures how many a second the
-  // tracker takes when nothing else runs. The tracker must outlive this.
+  // tracker takes on a core. The tracker must outlive this.
   PacedIngest(Tracker* tracker, Workload* workload);
 
   double packets_per_second_max() const { return packets_per_second_max_; }
