@@ -40,6 +40,7 @@ const std::map<std::string, v1::GroupOrder>& Orders() {
 std::string GroupsTable(const std::vector<std::string>& group_by,
                         const v1::CountConnectionsResponse& response) {
   std::vector<Table::Column> columns;
+  columns.reserve(group_by.size() + 3);
   for (const std::string& field : group_by) columns.push_back({absl::AsciiStrToUpper(field)});
   for (const char* amount : {"CONNECTIONS", "PACKETS", "BYTES"}) columns.push_back({amount, true});
   Table table(columns);
