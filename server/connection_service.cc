@@ -1,13 +1,17 @@
 #include "server/connection_service.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+#include <thread>
+#include <utility>
 
 #include "absl/hash/hash.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/connection_page.h"
 #include "server/status.h"
 
 namespace conntrack {
@@ -15,10 +19,32 @@ namespace {
 
 constexpr int32_t kPageSizeDefault = 1000;
 constexpr int32_t kPageSizeMax = 10'000;
-constexpr size_t kPlacesPerStep = 256;
-// A page of a filter that matches little ends after so many places: some
-// milliseconds.
-constexpr size_t kPlacesPerPage = 1u << 20;
+// A page of a filter that matches little, and a slice of a count, end after so
+// many places: some milliseconds.
+constexpr size_t kPlacesPerSlice = 1u << 20;
+// Connections that are visited under one lock, at some 100 ns each: a few
+// microseconds, as long as whoever waits for the lock spins before it sleeps.
+constexpr size_t kVisitsPerStep = 32;
+
+// Places that are looked at under one lock, with a test costing a few
+// nanoseconds. At least 64 are, so that the longest filter takes 64 times 256
+// tests.
+size_t PlacesPerStep(const Filter& filter) { return 1024 / (1 + filter.size()); }
+
+// A count that groups visits so many: it only copies what counts.
+constexpr size_t kNotesPerStep = 128;
+
+// What the groups of a count may take: 128 bytes each with four addresses, 88 with
+// two.
+constexpr size_t kGroupsMax = 1u << 20;
+constexpr int kGroupingMax = 4;
+constexpr int32_t kTopDefault = 100;
+constexpr int32_t kTopMax = 10'000;
+
+// One query on two cores leaves one to ingest.
+size_t QueryThreadCount() {
+  return std::clamp<size_t>(std::thread::hardware_concurrency() / 2, 1, 8);
+}
 
 // What a page token says: where to go on, and what it belongs to.
 struct PageToken {
@@ -54,39 +80,74 @@ absl::StatusOr<PageToken> DecodePageToken(const std::string& text, const PageTok
   return token;
 }
 
-// Answers a unary call with what `answer` returns.
-template <typename Answer>
-grpc::ServerUnaryReactor* Respond(grpc::CallbackServerContext* context, Answer answer) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(answer()));
+// Ends a call with `status`.
+grpc::ServerUnaryReactor* Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
+  reactor->Finish(ToGrpcStatus(status));
   return reactor;
 }
 
 }  // namespace
+
+// A count under way.
+struct ConnectionService::Counting {
+  // Of the service, while it groups.
+  std::atomic<int>* grouping = nullptr;
+  Filter filter;
+  Time server_now;
+  size_t top = 0;
+  GroupOrder order = GroupOrder::kConnections;
+  ScanPosition position;
+  uint64_t count = 0;
+  // Null when it does not group.
+  std::unique_ptr<Groups> groups;
+  // Of the call.
+  const grpc::CallbackServerContext* context = nullptr;
+  grpc::ServerUnaryReactor* reactor = nullptr;
+  v1::CountConnectionsResponse* response = nullptr;
+
+  ~Counting() {
+    if (grouping != nullptr) grouping->fetch_sub(1);
+  }
+};
 
 ConnectionService::ConnectionService(Tracker* tracker, const SensorRegistry* sensors,
                                      const ServerClock* clock)
     : tracker_(tracker),
       sensors_(sensors),
       clock_(clock),
-      wire_{sensors, tracker->options().slot_count} {}
+      wire_{sensors, tracker->options().slot_count},
+      threads_({.threads = QueryThreadCount()}) {}
 
 grpc::ServerUnaryReactor* ConnectionService::GetConnection(grpc::CallbackServerContext* context,
                                                            const v1::GetConnectionRequest* request,
                                                            v1::GetConnectionResponse* response) {
-  return Respond(context, [&] { return Get(*request, response); });
+  return Finish(context->DefaultReactor(), Get(*request, response));
 }
 
-grpc::ServerUnaryReactor* ConnectionService::ListConnections(
-    grpc::CallbackServerContext* context, const v1::ListConnectionsRequest* request,
-    v1::ListConnectionsResponse* response) {
-  return Respond(context, [&] { return List(*request, response); });
+grpc::ServerUnaryReactor* ConnectionService::ListConnections(grpc::CallbackServerContext* context,
+                                                             const grpc::ByteBuffer* request,
+                                                             grpc::ByteBuffer* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::Status taken = threads_.Run([=, this] {
+    Finish(reactor, context->IsCancelled() ? absl::CancelledError("the client is gone")
+                                           : List(*request, response));
+    return false;
+  });
+  return taken.ok() ? reactor : Finish(reactor, taken);
 }
 
 grpc::ServerUnaryReactor* ConnectionService::CountConnections(
     grpc::CallbackServerContext* context, const v1::CountConnectionsRequest* request,
     v1::CountConnectionsResponse* response) {
-  return Respond(context, [&] { return Count(*request, context, response); });
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<std::shared_ptr<Counting>> counting = MakeCounting(*request);
+  if (!counting.ok()) return Finish(reactor, counting.status());
+  (*counting)->context = context;
+  (*counting)->reactor = reactor;
+  (*counting)->response = response;
+  const absl::Status taken =
+      threads_.Run([this, counting = *counting] { return Count(counting.get()); });
+  return taken.ok() ? reactor : Finish(reactor, taken);
 }
 
 absl::StatusOr<Filter> ConnectionService::CompileFilter(const std::string& text) const {
@@ -122,8 +183,17 @@ absl::Status ConnectionService::Get(const v1::GetConnectionRequest& request,
   return absl::OkStatus();
 }
 
+absl::Status ConnectionService::List(const grpc::ByteBuffer& request, grpc::ByteBuffer* response) {
+  grpc::ByteBuffer bytes = request;
+  v1::ListConnectionsRequest parsed;
+  if (!grpc::SerializationTraits<v1::ListConnectionsRequest>::Deserialize(&bytes, &parsed).ok()) {
+    return absl::InvalidArgumentError("the request is not a ListConnectionsRequest");
+  }
+  return List(parsed, response);
+}
+
 absl::Status ConnectionService::List(const v1::ListConnectionsRequest& request,
-                                     v1::ListConnectionsResponse* response) {
+                                     grpc::ByteBuffer* response) {
   if (request.page_size() < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("page_size ", request.page_size(), " is below 0"));
@@ -138,47 +208,94 @@ absl::Status ConnectionService::List(const v1::ListConnectionsRequest& request,
   }
   const int32_t page_size =
       request.page_size() == 0 ? kPageSizeDefault : std::min(request.page_size(), kPageSizeMax);
-  const Time server_now = clock_->Now();
+  ConnectionPage page(static_cast<size_t>(page_size), wire_);
+  ScanStepOptions step{
+      .server_now = clock_->Now(), .filter = &*filter, .places_max = PlacesPerStep(*filter)};
   bool more = true;
-  for (size_t places = 0; more && places < kPlacesPerPage; places += kPlacesPerStep) {
-    const int32_t room = page_size - response->connections_size();
-    if (room == 0) break;
-    // A place holds one connection at most, so a page is never overfull.
-    const size_t step = std::min(kPlacesPerStep, static_cast<size_t>(room));
+  for (size_t places = 0; more && places < kPlacesPerSlice; places += step.places_max) {
+    step.visits_max = std::min(kVisitsPerStep, page.room());
+    if (step.visits_max == 0) break;
     more = tracker_
-               ->Scan(&token.position, step, server_now,
-                      [&](const ConnectionRef& connection) {
-                        const Time now = tracker_->NowOf(connection.record().zone, server_now);
-                        if (!filter->Matches(connection, now)) return;
-                        ToWire(connection, now, wire_, response->add_connections());
-                      })
+               ->Scan(&token.position, step,
+                      [&](const ConnectionRef& connection, Time now) { page.Add(connection, now); })
                .more;
   }
-  if (more) response->set_next_page_token(Encode(token));
+  *response = page.Finish(more ? Encode(token) : "");
   return absl::OkStatus();
 }
 
-absl::Status ConnectionService::Count(const v1::CountConnectionsRequest& request,
-                                      grpc::CallbackServerContext* context,
-                                      v1::CountConnectionsResponse* response) {
-  const absl::StatusOr<Filter> filter = CompileFilter(request.filter());
-  if (!filter.ok()) return filter.status();
-  const Time server_now = clock_->Now();
-  uint64_t count = 0;
-  ScanPosition position;
-  bool more = true;
-  while (more) {
-    if (context->IsCancelled()) return absl::CancelledError("the client is gone");
-    more = tracker_
-               ->Scan(&position, kPlacesPerStep, server_now,
-                      [&](const ConnectionRef& connection) {
-                        const Time now = tracker_->NowOf(connection.record().zone, server_now);
-                        if (filter->Matches(connection, now)) ++count;
-                      })
-               .more;
+absl::StatusOr<std::shared_ptr<ConnectionService::Counting>> ConnectionService::MakeCounting(
+    const v1::CountConnectionsRequest& request) {
+  if (request.top() < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("top ", request.top(), " is below 0"));
   }
-  response->set_count(count);
-  return absl::OkStatus();
+  if (!v1::GroupOrder_IsValid(request.order_by())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("order_by ", static_cast<int>(request.order_by()), " is unknown"));
+  }
+  absl::StatusOr<Filter> filter = CompileFilter(request.filter());
+  if (!filter.ok()) return filter.status();
+  auto counting = std::make_shared<Counting>();
+  counting->filter = *std::move(filter);
+  counting->server_now = clock_->Now();
+  if (request.group_by().empty()) return counting;
+  const std::vector<std::string> fields(request.group_by().begin(), request.group_by().end());
+  absl::StatusOr<Grouping> grouping = Grouping::Compile(fields, wire_.slot_count);
+  if (!grouping.ok()) return grouping.status();
+  counting->grouping = &grouping_;
+  if (grouping_.fetch_add(1) >= kGroupingMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(kGroupingMax, " counts with group_by are under way already"));
+  }
+  counting->groups = std::make_unique<Groups>(*std::move(grouping), kGroupsMax);
+  counting->top =
+      static_cast<size_t>(request.top() == 0 ? kTopDefault : std::min(request.top(), kTopMax));
+  counting->order = FromWire(request.order_by());
+  return counting;
+}
+
+bool ConnectionService::Count(Counting* counting) {
+  Groups* const groups = counting->groups.get();
+  ScanStepOptions step{.server_now = counting->server_now,
+                       .filter = &counting->filter,
+                       .places_max = PlacesPerStep(counting->filter)};
+  if (groups != nullptr) step.visits_max = kNotesPerStep;
+  const auto count = [&](const ConnectionRef& connection, Time) {
+    ++counting->count;
+    if (groups != nullptr) groups->Note(connection);
+  };
+  bool more = true;
+  for (size_t places = 0; more && places < kPlacesPerSlice; places += step.places_max) {
+    more = tracker_->Scan(&counting->position, step, count).more;
+    if (groups != nullptr) groups->Settle();
+  }
+  const bool cancelled = counting->context->IsCancelled();
+  if (more && !cancelled) return true;
+  if (!cancelled) AnswerCount(*counting, counting->response);
+  Finish(counting->reactor,
+         cancelled ? absl::CancelledError("the client is gone") : absl::OkStatus());
+  return false;
+}
+
+void ConnectionService::AnswerCount(const Counting& counting,
+                                    v1::CountConnectionsResponse* response) const {
+  response->set_count(counting.count);
+  if (counting.groups == nullptr) return;
+  const auto sensor_id = [this](uint16_t index) {
+    const Sensor* const sensor = sensors_->Find(index);
+    return sensor == nullptr ? std::string() : sensor->id;
+  };
+  const Groups::Largest largest = counting.groups->Top(counting.top, counting.order);
+  for (const Groups::Group& group : largest.groups) {
+    v1::ConnectionGroup* const out = response->add_groups();
+    for (std::string& value : counting.groups->grouping().Text(group.key, sensor_id)) {
+      out->add_values(std::move(value));
+    }
+    ToWire(group.sums, out);
+  }
+  if (largest.other.connections > 0) ToWire(largest.other, response->mutable_other());
+  response->set_other_groups(largest.other_groups);
+  response->set_groups_exceeded(largest.exceeded);
 }
 
 }  // namespace conntrack

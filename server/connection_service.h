@@ -2,23 +2,34 @@
 // (conntrack/v1/connection_service.proto): check, convert, ask the tracker,
 // convert.
 //
-// Thread-safe. A page holds a slot's lock for 256 places at a time.
+// Thread-safe. Lists and counts run in threads of their own, and hold a slot's
+// lock for some tens of microseconds at a time, less than 200 whatever is asked.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
+#include <memory>
 #include <string>
 
 #include "conntrack/v1/connection_service.grpc.pb.h"
 #include "server/convert.h"
+#include "server/query_threads.h"
 #include "server/sensors.h"
 #include "server/server_clock.h"
 #include "server/tracker/filter.h"
+#include "server/tracker/groups.h"
 #include "server/tracker/tracker.h"
 
 namespace conntrack {
 
-class ConnectionService final : public v1::ConnectionService::CallbackService {
+// Lists give their bytes themselves; the other methods fill messages.
+using ConnectionServiceMethods = v1::ConnectionService::WithRawCallbackMethod_ListConnections<
+    v1::ConnectionService::WithCallbackMethod_GetConnection<
+        v1::ConnectionService::WithCallbackMethod_CountConnections<
+            v1::ConnectionService::Service>>>;
+
+class ConnectionService final : public ConnectionServiceMethods {
  public:
   // The pointers must outlive this.
   ConnectionService(Tracker* tracker, const SensorRegistry* sensors, const ServerClock* clock);
@@ -27,24 +38,33 @@ class ConnectionService final : public v1::ConnectionService::CallbackService {
                                           const v1::GetConnectionRequest* request,
                                           v1::GetConnectionResponse* response) override;
   grpc::ServerUnaryReactor* ListConnections(grpc::CallbackServerContext* context,
-                                            const v1::ListConnectionsRequest* request,
-                                            v1::ListConnectionsResponse* response) override;
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* CountConnections(grpc::CallbackServerContext* context,
                                              const v1::CountConnectionsRequest* request,
                                              v1::CountConnectionsResponse* response) override;
 
  private:
+  struct Counting;
+
   absl::Status Get(const v1::GetConnectionRequest& request, v1::GetConnectionResponse* response);
-  absl::Status List(const v1::ListConnectionsRequest& request,
-                    v1::ListConnectionsResponse* response);
-  absl::Status Count(const v1::CountConnectionsRequest& request,
-                     grpc::CallbackServerContext* context, v1::CountConnectionsResponse* response);
+  absl::Status List(const grpc::ByteBuffer& request, grpc::ByteBuffer* response);
+  absl::Status List(const v1::ListConnectionsRequest& request, grpc::ByteBuffer* response);
+  absl::StatusOr<std::shared_ptr<Counting>> MakeCounting(
+      const v1::CountConnectionsRequest& request);
+  // A slice of the work: true when there is more.
+  bool Count(Counting* counting);
+  void AnswerCount(const Counting& counting, v1::CountConnectionsResponse* response) const;
   absl::StatusOr<Filter> CompileFilter(const std::string& text) const;
 
   Tracker* const tracker_;
   const SensorRegistry* const sensors_;
   const ServerClock* const clock_;
   const WireContext wire_;
+  // Counts under way that group.
+  std::atomic<int> grouping_{0};
+  // Last, so that no query outlives what it reads.
+  QueryThreads threads_;
 };
 
 }  // namespace conntrack

@@ -1,11 +1,7 @@
 #include "server/convert.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -187,6 +183,12 @@ void ToWire(const Event& event, uint32_t slot, const WireContext& context, v1::E
   }
 }
 
+void ToWire(const GroupSums& sums, v1::ConnectionGroup* out) {
+  out->set_connections(sums.connections);
+  out->set_packets(sums.packets);
+  out->set_bytes(sums.bytes);
+}
+
 void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out) {
   out->set_connections_max(settings.connections_max);
   out->set_checksum(settings.checksum);
@@ -225,6 +227,17 @@ void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out) {
   ToWire(settings.generic, others->mutable_generic());
   ToWire(settings.gre, others->mutable_gre());
   ToWire(settings.gre_stream, others->mutable_gre_stream());
+}
+
+GroupOrder FromWire(v1::GroupOrder order) {
+  switch (order) {
+    case v1::GROUP_ORDER_PACKETS:
+      return GroupOrder::kPackets;
+    case v1::GROUP_ORDER_BYTES:
+      return GroupOrder::kBytes;
+    default:
+      return GroupOrder::kConnections;
+  }
 }
 
 absl::StatusOr<ZoneSettings> FromWire(const v1::ZoneSettings& settings) {
@@ -286,35 +299,10 @@ absl::StatusOr<ZoneSettings> FromWire(const v1::ZoneSettings& settings) {
 }
 
 absl::StatusOr<ParsedAddress> ParseAddress(absl::string_view text) {
-  const std::string terminated(text);
-  std::array<uint8_t, 16> bytes;
-  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1) {
-    uint32_t value = 0;
-    std::memcpy(&value, bytes.data(), sizeof(value));
-    return ParsedAddress{Family::kIpv4, Ipv4Address(ntohl(value))};
-  }
-  if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1) {
-    std::array<uint64_t, 2> words;
-    std::memcpy(words.data(), bytes.data(), sizeof(words));
-    return ParsedAddress{Family::kIpv6, {__builtin_bswap64(words[0]), __builtin_bswap64(words[1])}};
+  if (const auto read = ReadAddress(std::string(text))) {
+    return ParsedAddress{read->first, read->second};
   }
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not an IP address"));
-}
-
-std::string FormatAddress(Family family, const Address& address) {
-  std::array<char, INET6_ADDRSTRLEN> text;
-  if (family == Family::kIpv4) {
-    char* end = text.data();
-    for (int shift = 24; shift >= 0; shift -= 8) {
-      end = std::to_chars(end, text.data() + text.size(), (address.low >> shift) & 0xFF).ptr;
-      if (shift > 0) *end++ = '.';
-    }
-    return std::string(text.data(), static_cast<size_t>(end - text.data()));
-  }
-  const std::array<uint64_t, 2> words = {__builtin_bswap64(address.high),
-                                         __builtin_bswap64(address.low)};
-  inet_ntop(AF_INET6, words.data(), text.data(), text.size());
-  return text.data();
 }
 
 absl::StatusOr<ParsedKey> FromWire(const v1::ConnectionKey& key) {

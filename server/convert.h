@@ -4,8 +4,6 @@
 // Pure functions; thread-safe.
 #pragma once
 
-#include <string>
-
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "conntrack/v1/admin_service.pb.h"
@@ -13,8 +11,10 @@
 #include "conntrack/v1/types.pb.h"
 #include "conntrack/v1/watch_service.pb.h"
 #include "server/sensors.h"
+#include "server/tracker/address_text.h"
 #include "server/tracker/connection.h"
 #include "server/tracker/events.h"
+#include "server/tracker/groups.h"
 #include "server/tracker/settings.h"
 #include "server/tracker/zone.h"
 
@@ -33,10 +33,16 @@ void ToWire(const ConnectionRef& connection, Time now, const WireContext& contex
 // Writes `event` of slot `slot`.
 void ToWire(const Event& event, uint32_t slot, const WireContext& context, v1::Event* out);
 
+// Writes the sums of a group, not its values.
+void ToWire(const GroupSums& sums, v1::ConnectionGroup* out);
+
 void ToWire(Time time, google::protobuf::Timestamp* out);
 void ToWire(Duration duration, google::protobuf::Duration* out);
 v1::Clock ToWire(ZoneClock clock);
 void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out);
+
+// REQUIRES: a value of the enum.
+GroupOrder FromWire(v1::GroupOrder order);
 
 // Settings as a caller sent them. InvalidArgument, naming the field, when one
 // is out of range.
@@ -49,7 +55,6 @@ struct ParsedAddress {
 };
 // InvalidArgument when the text is neither an IPv4 nor an IPv6 address.
 absl::StatusOr<ParsedAddress> ParseAddress(absl::string_view text);
-std::string FormatAddress(Family family, const Address& address);
 
 // What Tracker::Find takes, from a caller's key. InvalidArgument, naming the
 // field, for a key that no connection can have.

@@ -23,7 +23,6 @@ constexpr uint64_t kAckBatches = 32;
 constexpr std::chrono::milliseconds kQuietInterval{200};
 // Room for the columns of a full batch; a larger one takes more from the heap.
 constexpr size_t kArenaBytes = 512u << 10;
-constexpr size_t kSensorIdMax = 63;
 constexpr size_t kSessionIdMax = 64;
 constexpr size_t kSoftwareMax = 128;
 

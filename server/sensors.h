@@ -22,6 +22,9 @@
 
 namespace conntrack {
 
+// Longest id of a sensor, in bytes.
+inline constexpr size_t kSensorIdMax = 63;
+
 struct Sensor {
   Sensor(std::string sensor_id, uint16_t sensor_index)
       : id(std::move(sensor_id)), index(sensor_index) {}

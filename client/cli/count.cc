@@ -1,22 +1,84 @@
-// conntrackctl count: how many connections match.
+// conntrackctl count: how many connections match, and in which groups.
+#include "client/cli/count.h"
+
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Option.hpp>
+#include <CLI/Validators.hpp>
+#include <map>
 #include <memory>
+#include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/filter_flags.h"
 #include "client/cli/format_json.h"
+#include "client/cli/format_table.h"
 #include "client/cli/verbs.h"
 #include "conntrack/v1/connection_service.grpc.pb.h"
 
 namespace conntrack::cli {
 namespace {
 
-absl::Status Count(Invocation& invocation, const FilterFlags& flags) {
-  auto filter = FilterText(flags);
+struct CountOptions {
+  FilterFlags filter;
+  std::vector<std::string> group_by;
+  int32_t top = 20;
+  std::string order_by = "connections";
+};
+
+const std::map<std::string, v1::GroupOrder>& Orders() {
+  static const std::map<std::string, v1::GroupOrder> orders = {
+      {"connections", v1::GROUP_ORDER_CONNECTIONS},
+      {"packets", v1::GROUP_ORDER_PACKETS},
+      {"bytes", v1::GROUP_ORDER_BYTES}};
+  return orders;
+}
+
+}  // namespace
+
+std::string GroupsTable(const std::vector<std::string>& group_by,
+                        const v1::CountConnectionsResponse& response) {
+  std::vector<Table::Column> columns;
+  columns.reserve(group_by.size() + 3);
+  for (const std::string& field : group_by) columns.push_back({absl::AsciiStrToUpper(field)});
+  for (const char* amount : {"CONNECTIONS", "PACKETS", "BYTES"}) columns.push_back({amount, true});
+  Table table(columns);
+  const auto add = [&](std::vector<std::string> row, const v1::ConnectionGroup& group) {
+    row.resize(group_by.size());
+    for (const uint64_t amount : {group.connections(), group.packets(), group.bytes()}) {
+      row.push_back(absl::StrCat(amount));
+    }
+    table.Add(std::move(row));
+  };
+  for (const v1::ConnectionGroup& group : response.groups()) {
+    std::vector<std::string> row(group.values().begin(), group.values().end());
+    for (std::string& value : row) {
+      if (value.empty()) value = "-";
+    }
+    add(std::move(row), group);
+  }
+  if (response.has_other()) {
+    // With too many groups some were not even counted.
+    add({absl::StrCat("other (", response.groups_exceeded() ? "over " : "", response.other_groups(),
+                      ")")},
+        response.other());
+  }
+  return table.Flush();
+}
+
+namespace {
+
+absl::Status Count(Invocation& invocation, const CountOptions& options) {
+  auto filter = FilterText(options.filter);
   if (!filter.ok()) return filter.status();
   v1::CountConnectionsRequest request;
   request.set_filter(*filter);
+  if (!options.group_by.empty()) {
+    request.mutable_group_by()->Add(options.group_by.begin(), options.group_by.end());
+    request.set_top(options.top);
+    request.set_order_by(Orders().at(options.order_by));
+  }
   v1::CountConnectionsResponse response;
   const absl::Status status = invocation.Call<v1::ConnectionService>(
       &v1::ConnectionService::Stub::CountConnections, request, &response);
@@ -29,7 +91,8 @@ absl::Status Count(Invocation& invocation, const FilterFlags& flags) {
       invocation.output().Write(JsonLine(response) + "\n");
       break;
     default:
-      invocation.output().Write(absl::StrCat(response.count(), "\n"));
+      invocation.output().Write(options.group_by.empty() ? absl::StrCat(response.count(), "\n")
+                                                         : GroupsTable(options.group_by, response));
   }
   return absl::OkStatus();
 }
@@ -37,13 +100,35 @@ absl::Status Count(Invocation& invocation, const FilterFlags& flags) {
 }  // namespace
 
 void AddCountVerb(CLI::App& app, Invocation& invocation) {
-  auto flags = std::make_shared<FilterFlags>();
-  CLI::App* verb = invocation.AddVerb(app, "count", "Count the connections that are open",
-                                      [&invocation, flags] { return Count(invocation, *flags); });
-  AddFilterFlags(*verb, flags.get());
+  auto options = std::make_shared<CountOptions>();
+  CLI::App* verb =
+      invocation.AddVerb(app, "count", "Count the connections that are open",
+                         [&invocation, options] { return Count(invocation, *options); });
+  AddFilterFlags(*verb, &options->filter);
+  const std::string group = "Groups";
+  auto* group_by = verb->add_option("--group-by", options->group_by,
+                                    "Fields of the filter language, addresses with /LENGTH or "
+                                    "/IPV4_LENGTH/IPV6_LENGTH")
+                       ->type_name("FIELD[,FIELD…]")
+                       ->delimiter(',')
+                       ->allow_extra_args(false)
+                       ->group(group);
+  verb->add_option("--top", options->top, "How many groups; the others are summed as one")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str()
+      ->needs(group_by)
+      ->group(group);
+  verb->add_option("--order-by", options->order_by, "What makes a group large")
+      ->check(CLI::IsMember({"connections", "packets", "bytes"}))
+      ->capture_default_str()
+      ->needs(group_by)
+      ->group(group);
   verb->footer(
-      "\nExample:\n"
+      "\nExamples:\n"
       "  conntrackctl count -p tcp --state SYN_SENT --filter 'age > 60s'\n"
+      "  conntrackctl count --group-by original.source/24/64,protocol --top 10\n"
+      "  conntrackctl count -p tcp --group-by state -o json\n"
       "\nOptions of every command: conntrackctl --help\n");
 }
 

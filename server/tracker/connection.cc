@@ -1,7 +1,5 @@
 #include "server/tracker/connection.h"
 
-#include <bit>
-
 #include "server/tracker/names.h"
 
 namespace conntrack {
@@ -30,18 +28,20 @@ size_t OtherProtocolIndex(uint8_t protocol) {
 
 }  // namespace
 
-uint32_t ConnectionRef::ports(Direction direction) const {
+uint32_t ConnectionRef::IcmpAnswer() const {
   const uint32_t ports = record_->ports;
-  if (FromFirst(direction)) return ports;
-  const uint8_t icmp = record_->ipv6 ? kProtocolIcmpv6 : kProtocolIcmp;
-  if (record_->protocol != icmp) return std::rotl(ports, 16);
-  // The key keeps the query; the answer differs in its type.
   return IcmpWord(InverseIcmpType(family(), IcmpType(ports)).value_or(0), IcmpCode(ports),
                   IcmpId(ports));
 }
 
 Key ConnectionRef::key() const {
   return {End(true), End(false), record_->ports, record_->zone, record_->protocol, family()};
+}
+
+StoredConnection ConnectionRef::Copy() const {
+  StoredConnection copy{*record_, *extra_, {}};
+  if (record_->ipv6) copy.addresses = *addresses_;
+  return copy;
 }
 
 size_t GaugeOf(const Record& record) {

@@ -163,6 +163,8 @@ struct Extra {
 };
 static_assert(sizeof(Extra) == 32);
 
+struct StoredConnection;
+
 // Reads a connection wherever its parts lie. Valid as long as they are: under
 // the slot's lock, or as long as the StoredConnection.
 class ConnectionRef {
@@ -196,10 +198,16 @@ class ConnectionRef {
   Address source(Direction direction) const { return End(FromFirst(direction)); }
   Address destination(Direction direction) const { return End(!FromFirst(direction)); }
   // Ports, ICMP type, code and id, or GRE keys, of a packet of `direction`.
-  uint32_t ports(Direction direction) const;
+  uint32_t ports(Direction direction) const {
+    const uint32_t ports = record_->ports;
+    if (FromFirst(direction)) return ports;
+    return IsIcmpOf(family(), record_->protocol) ? IcmpAnswer() : std::rotl(ports, 16);
+  }
 
   // The key it is stored under.
   Key key() const;
+
+  StoredConnection Copy() const;
 
  private:
   bool FromFirst(Direction direction) const {
@@ -210,9 +218,29 @@ class ConnectionRef {
     return Ipv4Address(record_->address[first ? 0 : 1]);
   }
 
+  // The key keeps the query; the answer differs in its type.
+  uint32_t IcmpAnswer() const;
+
   const Record* record_;
   const Extra* extra_;
   const AddressPair* addresses_;
+};
+
+// Up to 64 places side by side, of which some hold a connection. Valid as long
+// as a ConnectionRef of one.
+struct ConnectionBlock {
+  static constexpr uint32_t kPlaces = 64;
+
+  const Record* records = nullptr;
+  const Extra* extras = nullptr;
+  // Null for IPv4.
+  const AddressPair* addresses = nullptr;
+  // By place, a bit: 1 where there is a connection.
+  uint64_t in_use = 0;
+
+  ConnectionRef at(uint32_t place) const {
+    return {records + place, extras + place, addresses == nullptr ? nullptr : addresses + place};
+  }
 };
 
 // A copy of a connection.

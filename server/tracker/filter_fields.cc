@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -14,33 +15,12 @@
 namespace conntrack {
 namespace {
 
-enum class ValueType : uint8_t {
-  kNumber,
-  kProtocol,
-  kFamily,
-  kState,
-  kBoolean,
-  kSensor,
-  kAddress,
-  kDuration,
-};
-
-struct FieldRow {
-  absl::string_view name;
-  FilterField field;
-  ValueType type;
-  // Highest value of a kNumber; 0: not known before the options are.
-  uint64_t max = 0;
-  // Some connections do not have it.
-  bool optional = false;
-};
-
 constexpr uint64_t kMax8 = std::numeric_limits<uint8_t>::max();
 constexpr uint64_t kMax16 = std::numeric_limits<uint16_t>::max();
 constexpr uint64_t kMax32 = std::numeric_limits<uint32_t>::max();
 constexpr uint64_t kMax64 = std::numeric_limits<uint64_t>::max();
 
-constexpr std::array<FieldRow, 32> kFields = {{
+constexpr std::array<FieldRow, kFilterFields> kFields = {{
     {"zone", FilterField::kZone, ValueType::kNumber, kMax32},
     {"id", FilterField::kId, ValueType::kNumber, kMax64},
     {"slot", FilterField::kSlot, ValueType::kNumber},
@@ -110,12 +90,6 @@ constexpr std::array<NamedNumber, 16> kStates = {{
 }};
 
 constexpr std::array<NamedNumber, 2> kBooleans = {{{"false", 0}, {"true", 1}}};
-
-const FieldRow* FindField(absl::string_view name) {
-  const auto row = std::find_if(kFields.begin(), kFields.end(),
-                                [&](const FieldRow& field) { return field.name == name; });
-  return row == kFields.end() ? nullptr : &*row;
-}
 
 // The numbers for which `number OP value`.
 void SetRange(FilterOperator op, uint64_t value, FilterTest* test) {
@@ -214,7 +188,35 @@ absl::Status CheckPresence(const FieldRow& row, const FilterRestriction& restric
   return absl::OkStatus();
 }
 
+// The name of a number, or the number.
+std::string NameOrNumber(std::span<const NamedNumber> names, uint64_t number) {
+  const auto named = std::find_if(names.begin(), names.end(), [&](const NamedNumber& candidate) {
+    return candidate.number == number;
+  });
+  return named == names.end() ? absl::StrCat(number) : std::string(named->name);
+}
+
 }  // namespace
+
+const FieldRow* FindField(absl::string_view name) {
+  const auto row = std::find_if(kFields.begin(), kFields.end(),
+                                [&](const FieldRow& field) { return field.name == name; });
+  return row == kFields.end() ? nullptr : &*row;
+}
+
+std::string FieldText(ValueType type, uint64_t number) {
+  switch (type) {
+    case ValueType::kProtocol:
+      return NameOrNumber(kProtocols, number);
+    case ValueType::kState:
+      return NameOrNumber(kStates, number);
+    case ValueType::kBoolean:
+      return NameOrNumber(kBooleans, number);
+    default:
+      // Families are written as the numbers they are.
+      return absl::StrCat(number);
+  }
+}
 
 absl::StatusOr<FilterTest> MakeFilterTest(const FilterRestriction& restriction,
                                           const FilterOptions& options) {

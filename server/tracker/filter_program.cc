@@ -1,6 +1,8 @@
 #include "server/tracker/filter_program.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <utility>
 
 #include "server/tracker/check.h"
@@ -68,145 +70,66 @@ bool InNetwork(const FilterTest& test, const Address& address) {
          (address.low & network.mask.low) == network.value.low;
 }
 
-uint64_t Biased(Time later, Time earlier) {
-  // Unsigned, because no pair of times may overflow.
-  return (static_cast<uint64_t>(UnixNanos(later)) - static_cast<uint64_t>(UnixNanos(earlier))) ^
-         kSignBit;
-}
-
 enum class Outcome : uint8_t { kMiss, kHit, kAbsent };
 
 Outcome HitIf(bool hit) { return hit ? Outcome::kHit : Outcome::kMiss; }
 
-Outcome TestAddress(const FilterTest& test, const ConnectionRef& connection) {
+[[gnu::always_inline]] inline Outcome RunOnAddress(FilterField field, const FilterTest& test,
+                                                   const ConnectionRef& connection) {
   if (connection.family() != test.network.family) return Outcome::kMiss;
-  switch (test.field) {
-    case FilterField::kOriginalSource:
-      return HitIf(InNetwork(test, connection.source(Direction::kOriginal)));
-    case FilterField::kOriginalDestination:
-      return HitIf(InNetwork(test, connection.destination(Direction::kOriginal)));
-    case FilterField::kReplySource:
-      return HitIf(InNetwork(test, connection.source(Direction::kReply)));
-    case FilterField::kReplyDestination:
-      return HitIf(InNetwork(test, connection.destination(Direction::kReply)));
-    default:
-      return HitIf(InNetwork(test, connection.source(Direction::kOriginal)) ||
-                   InNetwork(test, connection.destination(Direction::kOriginal)));
-  }
+  if (field != FilterField::kAddress) return HitIf(InNetwork(test, AddressIn(field, connection)));
+  return HitIf(InNetwork(test, AddressIn(FilterField::kOriginalSource, connection)) ||
+               InNetwork(test, AddressIn(FilterField::kOriginalDestination, connection)));
 }
 
-Outcome TestPorts(const FilterTest& test, const ConnectionRef& connection) {
-  if (!HasPorts(connection.protocol())) return Outcome::kAbsent;
-  switch (test.field) {
-    case FilterField::kOriginalSourcePort:
-      return HitIf(InRange(test, SourcePort(connection.ports(Direction::kOriginal))));
-    case FilterField::kOriginalDestinationPort:
-      return HitIf(InRange(test, DestinationPort(connection.ports(Direction::kOriginal))));
-    case FilterField::kReplySourcePort:
-      return HitIf(InRange(test, SourcePort(connection.ports(Direction::kReply))));
-    case FilterField::kReplyDestinationPort:
-      return HitIf(InRange(test, DestinationPort(connection.ports(Direction::kReply))));
-    default: {
-      const uint32_t ports = connection.record().ports;
-      return HitIf(InRange(test, SourcePort(ports)) || InRange(test, DestinationPort(ports)));
+// Runs a test; `field` is its field, so that one known to the compiler leaves no
+// question open.
+template <typename Now>
+[[gnu::always_inline]] inline bool Passes(FilterField field, const FilterTest& test,
+                                          const ConnectionRef& connection, uint32_t slot_count,
+                                          Now now) {
+  Outcome outcome = Outcome::kAbsent;
+  if (field >= FilterField::kOriginalSource && field <= FilterField::kAddress) {
+    outcome = RunOnAddress(field, test, connection);
+  } else if (field == FilterField::kPort) {
+    const uint32_t ports = connection.record().ports;
+    if (HasPorts(connection.protocol())) {
+      outcome = HitIf(InRange(test, SourcePort(ports)) || InRange(test, DestinationPort(ports)));
     }
+  } else if (const auto number = NumberIn(field, connection, slot_count, now)) {
+    outcome = HitIf(InRange(test, *number));
   }
-}
-
-Outcome TestIcmp(const FilterTest& test, const ConnectionRef& connection) {
-  const uint8_t icmp = connection.family() == Family::kIpv4 ? kProtocolIcmp : kProtocolIcmpv6;
-  if (connection.protocol() != icmp) return Outcome::kAbsent;
-  const uint32_t word = connection.ports(Direction::kOriginal);
-  switch (test.field) {
-    case FilterField::kIcmpType:
-      return HitIf(InRange(test, IcmpType(word)));
-    case FilterField::kIcmpCode:
-      return HitIf(InRange(test, IcmpCode(word)));
-    default:
-      return HitIf(InRange(test, IcmpId(word)));
-  }
-}
-
-// Counters and times.
-uint64_t AmountOf(FilterField field, const ConnectionRef& connection, Time now) {
-  const Counters& original = connection.counters(Direction::kOriginal);
-  const Counters& reply = connection.counters(Direction::kReply);
-  switch (field) {
-    case FilterField::kPackets:
-      return original.packets + reply.packets;
-    case FilterField::kBytes:
-      return original.bytes + reply.bytes;
-    case FilterField::kOriginalPackets:
-      return original.packets;
-    case FilterField::kOriginalBytes:
-      return original.bytes;
-    case FilterField::kReplyPackets:
-      return reply.packets;
-    case FilterField::kReplyBytes:
-      return reply.bytes;
-    case FilterField::kAge:
-      return Biased(now, connection.created());
-    case FilterField::kIdle:
-      return Biased(now, connection.last_seen());
-    default:
-      return Biased(connection.deadline(), now);
-  }
-}
-
-Outcome Run(const FilterTest& test, const ConnectionRef& connection, Time now,
-            uint32_t slot_count) {
-  switch (test.field) {
-    case FilterField::kProtocol:
-      return HitIf(InRange(test, connection.protocol()));
-    case FilterField::kFamily:
-      return HitIf(InRange(test, static_cast<uint64_t>(connection.family())));
-    case FilterField::kState:
-      if (const TcpConnection* tcp = connection.tcp()) {
-        return HitIf(InRange(test, FilterStateNumber(tcp->state)));
-      }
-      if (const SctpConnection* sctp = connection.sctp()) {
-        return HitIf(InRange(test, FilterStateNumber(sctp->state)));
-      }
-      return Outcome::kAbsent;
-    case FilterField::kSeenReply:
-      return HitIf(InRange(test, connection.Has(status_bit::kSeenReply)));
-    case FilterField::kAssured:
-      return HitIf(InRange(test, connection.Has(status_bit::kAssured)));
-    case FilterField::kSensor:
-      return HitIf(InRange(test, connection.record().sensor));
-    case FilterField::kZone:
-      return HitIf(InRange(test, connection.zone_id()));
-    case FilterField::kId:
-      return HitIf(InRange(test, connection.id()));
-    case FilterField::kSlot:
-      return HitIf(InRange(test, connection.id() % slot_count));
-    case FilterField::kMark:
-      return HitIf(InRange(test, connection.extra().mark));
-    case FilterField::kOriginalSource:
-    case FilterField::kOriginalDestination:
-    case FilterField::kReplySource:
-    case FilterField::kReplyDestination:
-    case FilterField::kAddress:
-      return TestAddress(test, connection);
-    case FilterField::kOriginalSourcePort:
-    case FilterField::kOriginalDestinationPort:
-    case FilterField::kReplySourcePort:
-    case FilterField::kReplyDestinationPort:
-    case FilterField::kPort:
-      return TestPorts(test, connection);
-    case FilterField::kIcmpType:
-    case FilterField::kIcmpCode:
-    case FilterField::kIcmpId:
-      return TestIcmp(test, connection);
-    default:
-      return HitIf(InRange(test, AmountOf(test.field, connection, now)));
-  }
-}
-
-bool Passes(const FilterTest& test, Outcome outcome) {
   const bool passes = outcome != Outcome::kAbsent && (outcome == Outcome::kHit) != test.negated;
   return passes != test.inverted;
 }
+
+// The connections among `bits` that pass a test of `kField`.
+template <FilterField kField>
+uint64_t RunOnBlock(const FilterTest& test, const ConnectionBlock& block, uint64_t bits,
+                    uint32_t slot_count, ZoneNow now_of) {
+  uint64_t passed = 0;
+  for (; bits != 0; bits &= bits - 1) {
+    const auto place = static_cast<uint32_t>(std::countr_zero(bits));
+    const ConnectionRef connection = block.at(place);
+    const bool passes =
+        Passes(kField, test, connection, slot_count, [&] { return now_of(connection.record()); });
+    passed |= uint64_t{passes} << place;
+  }
+  return passed;
+}
+
+using BlockRunner = uint64_t (*)(const FilterTest&, const ConnectionBlock&, uint64_t, uint32_t,
+                                 ZoneNow);
+
+template <size_t... kNumbers>
+constexpr std::array<BlockRunner, kFilterFields> MakeBlockRunners(
+    std::index_sequence<kNumbers...>) {
+  return {RunOnBlock<static_cast<FilterField>(kNumbers)>...};
+}
+
+// By field.
+constexpr std::array<BlockRunner, kFilterFields> kBlockRunners =
+    MakeBlockRunners(std::make_index_sequence<kFilterFields>());
 
 }  // namespace
 
@@ -219,7 +142,7 @@ FilterProgram::FilterProgram(FilterPlan plan, uint32_t slot_count) : slot_count_
 uint16_t FilterProgram::Append(const FilterPlan& plan, uint16_t on_true, uint16_t on_false) {
   if (plan.kind == FilterPlan::Kind::kTest) {
     const auto place = static_cast<uint16_t>(tests_.size());
-    CT_CHECK(place < kReject);
+    CT_CHECK(place < kFilterTestsMax);
     tests_.push_back(plan.test);
     tests_.back().on_true = on_true;
     tests_.back().on_false = on_false;
@@ -239,10 +162,35 @@ bool FilterProgram::Matches(const ConnectionRef& connection, Time now) const {
   uint16_t next = start_;
   while (next < kReject) {
     const FilterTest& test = tests_[next];
-    const bool passes = Passes(test, Run(test, connection, now, slot_count_));
+    const bool passes = Passes(test.field, test, connection, slot_count_, [now] { return now; });
     next = passes ? test.on_true : test.on_false;
   }
   return next == kAccept;
+}
+
+uint64_t FilterProgram::Match(const ConnectionBlock& block, ZoneNow now_of) const {
+  // By test, who came so far.
+  std::array<uint64_t, kFilterTestsMax> reached;
+  std::fill_n(reached.begin(), tests_.size(), 0);
+  reached[start_] = block.in_use;
+  uint64_t accepted = 0;
+  const auto go_on = [&](uint16_t next, uint64_t bits) {
+    if (next == kAccept) {
+      accepted |= bits;
+    } else if (next != kReject) {
+      reached[next] |= bits;
+    }
+  };
+  for (size_t place = tests_.size(); place-- > 0;) {
+    const uint64_t bits = reached[place];
+    if (bits == 0) continue;
+    const FilterTest& test = tests_[place];
+    const BlockRunner run = kBlockRunners[static_cast<size_t>(test.field)];
+    const uint64_t passed = run(test, block, bits, slot_count_, now_of);
+    go_on(test.on_true, passed);
+    go_on(test.on_false, bits & ~passed);
+  }
+  return accepted;
 }
 
 }  // namespace conntrack

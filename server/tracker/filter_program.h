@@ -2,65 +2,25 @@
 // to go on to when it is true and when it is false, the cheap ones first.
 //
 // Immutable, so thread-safe. Matches runs each test at most once, stops as soon
-// as the answer is known, and allocates nothing.
+// as the answer is known, and allocates nothing. Match does so for 64 connections
+// at a time: it runs one test over all that still need it before the next, so that
+// a test costs what it reads and compares.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "server/tracker/connection.h"
+#include "server/tracker/fields.h"
 #include "server/tracker/filter_values.h"
 #include "server/tracker/packet.h"
 #include "server/tracker/time.h"
 
 namespace conntrack {
 
-// What the field `state` compares: states of different protocols differ, but
-// those with one name are one.
-constexpr uint64_t FilterStateNumber(TcpState state) { return static_cast<uint64_t>(state); }
-constexpr uint64_t FilterStateNumber(SctpState state) {
-  return state == SctpState::kEstablished ? FilterStateNumber(TcpState::kEstablished)
-                                          : kTcpStates + static_cast<uint64_t>(state);
-}
-
-enum class FilterField : uint8_t {
-  kZone,
-  kId,
-  kSlot,
-  kProtocol,
-  kFamily,
-  kState,
-  kSeenReply,
-  kAssured,
-  kMark,
-  kSensor,
-  kOriginalSource,
-  kOriginalDestination,
-  kReplySource,
-  kReplyDestination,
-  kAddress,
-  kOriginalSourcePort,
-  kOriginalDestinationPort,
-  kReplySourcePort,
-  kReplyDestinationPort,
-  kPort,
-  kIcmpType,
-  kIcmpCode,
-  kIcmpId,
-  kPackets,
-  kBytes,
-  kOriginalPackets,
-  kOriginalBytes,
-  kReplyPackets,
-  kReplyBytes,
-  kAge,
-  kIdle,
-  kExpires,
-};
-
-// Durations are compared as unsigned numbers: with this bit flipped they keep
-// their order.
-inline constexpr uint64_t kSignBit = uint64_t{1} << 63;
+// Most tests in a filter.
+inline constexpr size_t kFilterTestsMax = 256;
 
 // One test. Every comparison of numbers is a range, so that there is one kind.
 struct FilterTest {
@@ -95,19 +55,28 @@ struct FilterPlan {
   uint32_t cost = 0;
 };
 
+// What the clock of a connection's zone says.
+using ZoneNow = absl::FunctionRef<Time(const Record&)>;
+
 class FilterProgram {
  public:
-  // REQUIRES: fewer than kReject tests; slot_count > 0.
+  // REQUIRES: at most kFilterTestsMax tests; slot_count > 0.
   FilterProgram(FilterPlan plan, uint32_t slot_count);
 
   bool Matches(const ConnectionRef& connection, Time now) const;
+  // The connections of `block` that match, by place a bit.
+  uint64_t Match(const ConnectionBlock& block, ZoneNow now_of) const;
+
+  size_t size() const { return tests_.size(); }
 
  private:
   static constexpr uint16_t kReject = UINT16_MAX - 1;
   static constexpr uint16_t kAccept = UINT16_MAX;
+  static_assert(kFilterTestsMax < kReject);
 
   // Appends the tests of `plan`, the last first, and returns the place to
-  // begin. The answer goes on to `on_true` or `on_false`.
+  // begin. The answer goes on to `on_true` or `on_false`, which are ends or
+  // tests appended before: a program always goes on to a lower place.
   uint16_t Append(const FilterPlan& plan, uint16_t on_true, uint16_t on_false);
 
   uint32_t slot_count_;

@@ -1,7 +1,5 @@
 #include "server/tracker/filter_values.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <limits>
 #include <optional>
@@ -13,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "server/tracker/address_text.h"
 
 namespace conntrack {
 namespace {
@@ -21,33 +20,6 @@ bool IsHexDigits(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isxdigit(static_cast<unsigned char>(c));
   });
-}
-
-// The forms that inet_pton takes: no leading zeros, no zone index.
-std::optional<std::pair<Family, Address>> ParseAddress(const std::string& text) {
-  // inet_pton stops at a NUL byte.
-  if (text.find('\0') != std::string::npos) return std::nullopt;
-  in_addr ipv4;
-  if (inet_pton(AF_INET, text.c_str(), &ipv4) == 1) {
-    return std::pair(Family::kIpv4, Ipv4Address(ntohl(ipv4.s_addr)));
-  }
-  in6_addr ipv6;
-  if (inet_pton(AF_INET6, text.c_str(), &ipv6) != 1) return std::nullopt;
-  Address address;
-  for (size_t i = 0; i < 8; ++i) {
-    address.high = address.high << 8 | ipv6.s6_addr[i];
-    address.low = address.low << 8 | ipv6.s6_addr[i + 8];
-  }
-  return std::pair(Family::kIpv6, address);
-}
-
-// The first `length` bits of an address of `family`.
-Address MaskOf(Family family, uint64_t length) {
-  const auto high_bits = [](uint64_t bits) {
-    return bits == 0 ? 0 : UINT64_MAX << (64 - std::min<uint64_t>(bits, 64));
-  };
-  if (family == Family::kIpv4) return {0, high_bits(length) >> 32};
-  return {high_bits(length), length > 64 ? high_bits(length - 64) : 0};
 }
 
 }  // namespace
@@ -124,7 +96,7 @@ absl::StatusOr<FilterNetwork> ParseFilterNetwork(absl::string_view field, const 
         field, value,
         absl::StrCat("is a network; write ip_in(", field, ", ", QuoteForMessage(value.text), ")"));
   }
-  const auto parsed = ParseAddress(value.text.substr(0, slash));
+  const auto parsed = ReadAddress(value.text.substr(0, slash));
   if (!parsed.has_value()) return FilterValueError(field, value, "is not an address");
   const auto& [family, address] = *parsed;
   const uint64_t length_max = family == Family::kIpv4 ? 32 : 128;
@@ -136,7 +108,7 @@ absl::StatusOr<FilterNetwork> ParseFilterNetwork(absl::string_view field, const 
                               absl::StrCat("has a prefix length that is not 0 to ", length_max));
     }
   }
-  const Address mask = MaskOf(family, length);
+  const Address mask = PrefixMask(family, length);
   return FilterNetwork{family, {address.high & mask.high, address.low & mask.low}, mask};
 }
 

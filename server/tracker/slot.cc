@@ -1,6 +1,7 @@
 #include "server/tracker/slot.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "server/tracker/protocols.h"
@@ -405,30 +406,41 @@ std::optional<StoredConnection> Slot::Find(const Key& key, uint64_t hash, Time s
   return table.Copy(index);
 }
 
-std::optional<StoredConnection> Slot::FindId(uint64_t id, Time server_now) {
-  for (Table* table : {&ipv4_, &ipv6_}) {
-    for (uint32_t index = 0; index < table->index_end(); ++index) {
-      if (!table->InUse(index) || table->extra(index).id != id) continue;
-      const Record& record = table->record(index);
-      if (record.deadline <= NowOf(record, server_now)) return std::nullopt;
-      return table->Copy(index);
+bool Slot::Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit) {
+  // Most connections of a slot are of the zone of the one before.
+  std::optional<ZoneIndex> zone;
+  Time zone_now;
+  const auto now_of = [&](const Record& record) {
+    if (zone != record.zone) {
+      zone = record.zone;
+      zone_now = NowOf(record, scan.server_now);
     }
-  }
-  return std::nullopt;
-}
-
-bool Slot::Scan(uint32_t* position, size_t places_max, Time server_now,
-                absl::FunctionRef<void(const ConnectionRef&)> visit) {
-  constexpr uint32_t kAhead = 8;
-  for (size_t i = 0; i < places_max; ++i, ++*position) {
+    return zone_now;
+  };
+  size_t visits = 0;
+  for (size_t places = 0; places < scan.places_max;) {
     if ((*position & kIpv6Handle) == 0 && *position >= ipv4_.index_end()) *position = kIpv6Handle;
     const Table& table = TableOf(RecordHandle{*position});
     const uint32_t index = IndexOf(*position);
     if (index >= table.index_end()) return false;
-    table.PrefetchIndex(index + kAhead);
-    if (!table.InUse(index)) continue;
-    const Record& record = table.record(index);
-    if (record.deadline > NowOf(record, server_now)) visit(table.ref(index));
+    const uint32_t first = index % Table::kChunkRecords;
+    const uint32_t chunk = *position - first;
+    table.PrefetchBlock(index - first + Table::kChunkRecords);
+    ConnectionBlock block = table.Block(index - first);
+    block.in_use &= ~uint64_t{0} << first;
+    uint64_t left = scan.filter == nullptr ? block.in_use : scan.filter->Match(block, now_of);
+    for (; left != 0; left &= left - 1) {
+      const auto place = static_cast<uint32_t>(std::countr_zero(left));
+      const ConnectionRef connection = block.at(place);
+      const Time now = now_of(connection.record());
+      if (connection.deadline() <= now) continue;
+      visit(connection, now);
+      if (++visits < scan.visits_max) continue;
+      *position = chunk + place + 1;
+      return true;
+    }
+    places += Table::kChunkRecords - first;
+    *position = chunk + Table::kChunkRecords;
   }
   return true;
 }

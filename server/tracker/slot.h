@@ -6,6 +6,7 @@
 // Tracker::UpdateZone, which takes all of them in order.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "server/tracker/arrival.h"
 #include "server/tracker/events.h"
 #include "server/tracker/expiry.h"
+#include "server/tracker/filter.h"
 #include "server/tracker/mutex.h"
 #include "server/tracker/table.h"
 #include "server/tracker/zone.h"
@@ -25,6 +27,20 @@ namespace conntrack {
 
 // The zone of an index; never null for an index in a record.
 using ZoneOf = std::function<Zone&(ZoneIndex)>;
+
+// One step of a scan: what bounds the time for which it holds the slot's lock.
+struct ScanStepOptions {
+  // The server's clock: what has expired by it is not visited.
+  Time server_now;
+  // Which connections. Null: all. Must outlive the step.
+  const Filter* filter = nullptr;
+  // How many places to look at; the last 64 are looked at together.
+  size_t places_max = 256;
+  // How many connections to visit.
+  size_t visits_max = SIZE_MAX;
+};
+// Takes a connection and what its zone's clock says.
+using ScanVisit = absl::FunctionRef<void(const ConnectionRef&, Time now)>;
 
 class Slot {
  public:
@@ -57,17 +73,14 @@ class Slot {
   // by their own. At most `limit` connections; returns how many.
   size_t Expire(Time server_now, size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // The connection with this key, or this id.
+  // The connection with this key.
   std::optional<StoredConnection> Find(const Key& key, uint64_t hash, Time server_now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::optional<StoredConnection> FindId(uint64_t id, Time server_now)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Visits connections from `*position` on, `places_max` places at most, and
-  // moves `*position` behind them; 0 is the first. False at the end. A
-  // connection keeps its place for life.
-  bool Scan(uint32_t* position, size_t places_max, Time server_now,
-            absl::FunctionRef<void(const ConnectionRef&)> visit)
+  // Visits connections from `*position` on, as far as `scan` says, and moves
+  // `*position` behind them; 0 is the first. False at the end. A connection keeps
+  // its place for life.
+  bool Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const EventLog& events() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return events_; }

@@ -25,12 +25,22 @@ ConnectionRef Table::ref(uint32_t index) const {
   return ConnectionRef(&chunk.records[Place(index)], &chunk.extras[Place(index)], pair);
 }
 
-StoredConnection Table::Copy(uint32_t index) const {
-  const Chunk& chunk = *chunks_[index / kChunkRecords];
-  StoredConnection copy{chunk.records[Place(index)], chunk.extras[Place(index)], {}};
-  if (family_ == Family::kIpv6) copy.addresses = addresses(index);
-  return copy;
+ConnectionBlock Table::Block(uint32_t index) const {
+  const Chunk* const chunk = chunks_[index / kChunkRecords];
+  if (chunk == nullptr) return {};
+  const AddressPair* pairs = family_ == Family::kIpv6 ? &addresses(index) : nullptr;
+  return {chunk->records.data(), chunk->extras.data(), pairs, ~chunk->free};
 }
+
+void Table::PrefetchBlock(uint32_t index) const {
+  if (index >= index_end()) return;
+  const Chunk* const chunk = chunks_[index / kChunkRecords];
+  if (chunk == nullptr) return;
+  PrefetchToRead(&chunk->free);
+  for (const Record& record : chunk->records) PrefetchToRead(&record);
+}
+
+StoredConnection Table::Copy(uint32_t index) const { return ref(index).Copy(); }
 
 uint32_t Table::Find(const Key& key, uint64_t hash) const {
   if (size_ == 0) return kNone;

@@ -32,7 +32,7 @@ namespace conntrack {
 class Table {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
-  static constexpr uint32_t kChunkRecords = 64;
+  static constexpr uint32_t kChunkRecords = ConnectionBlock::kPlaces;
 
   // `memory` must outlive the table.
   Table(Family family, Memory* memory) : family_(family), memory_(*memory) {}
@@ -99,10 +99,11 @@ class Table {
 
   // Indexes run from 0 to index_end() - 1, with gaps.
   uint32_t index_end() const { return static_cast<uint32_t>(chunks_.size() * kChunkRecords); }
-  // Starts to load a record that may not exist.
-  void PrefetchIndex(uint32_t index) const {
-    if (index < index_end() && chunks_[index / kChunkRecords] != nullptr) PrefetchKnown(index);
-  }
+  // The records from `index` to the end of its chunk. REQUIRES: index is a
+  // multiple of kChunkRecords, below index_end().
+  ConnectionBlock Block(uint32_t index) const;
+  // Starts to load the first line of each of them, and what Block reads.
+  void PrefetchBlock(uint32_t index) const;
   // True when the index is of a record in use.
   bool InUse(uint32_t index) const {
     return index < index_end() && chunks_[index / kChunkRecords] != nullptr &&

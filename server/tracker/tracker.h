@@ -141,11 +141,14 @@ class Tracker {
   std::optional<StoredConnection> Find(ZoneIndex zone, Family family, uint8_t protocol,
                                        const Address& source, const Address& destination,
                                        uint32_t ports, Time server_now);
+  // The same by id: looks through the whole slot, a few places at a time.
   std::optional<StoredConnection> FindId(uint64_t id, Time server_now);
 
-  // Visits connections from `*position` on, looks at `places_max` places of one
-  // slot at most under its lock, and moves `*position` behind them. A
-  // connection that exists during a whole scan is visited exactly once.
+  // Visits connections from `*position` on, those of one slot at most, under its
+  // lock, and moves `*position` behind them. A connection that exists during a
+  // whole scan is visited exactly once.
+  ScanStep Scan(ScanPosition* position, const ScanStepOptions& options, ScanVisit visit);
+  // The same for `places_max` places and every connection in them.
   ScanStep Scan(ScanPosition* position, size_t places_max, Time server_now,
                 absl::FunctionRef<void(const ConnectionRef&)> visit);
 

@@ -93,8 +93,21 @@ void Workload::Fill(std::span<Packet> packets, std::vector<uint32_t>* numbers) {
   }
 }
 
+void OpenConnections(Workload* workload, Tracker* tracker, ZoneIndex zone, Time now) {
+  const uint64_t before = tracker->connections();
+  std::vector<Packet> packets;
+  std::vector<Verdict> verdicts;
+  for (uint32_t number = 0; number < workload->connections(); ++number) {
+    workload->AppendOpening(number, &packets);
+    if (packets.size() < 4096 && number + 1 < workload->connections()) continue;
+    verdicts.resize(packets.size());
+    tracker->Process({.zone = zone, .server_now = now}, packets, verdicts);
+    packets.clear();
+  }
+  CT_CHECK(tracker->connections() - before == workload->connections());
+}
+
 std::unique_ptr<Tracker> MakeTracker(std::span<Workload> workloads) {
-  constexpr size_t kBatch = 4096;
   uint64_t connections = 0;
   for (const Workload& workload : workloads) connections += workload.connections();
   TrackerOptions options;
@@ -105,18 +118,7 @@ std::unique_ptr<Tracker> MakeTracker(std::span<Workload> workloads) {
   options.zone_settings.connections_max = connections;
   auto tracker = std::make_unique<Tracker>(options);
   CT_CHECK(tracker->OpenZone(0, ZoneClock::kServer, options.zone_settings).ok());
-  std::vector<Packet> packets;
-  std::vector<Verdict> verdicts;
-  for (Workload& workload : workloads) {
-    for (uint32_t number = 0; number < workload.connections(); ++number) {
-      workload.AppendOpening(number, &packets);
-      if (packets.size() < kBatch && number + 1 < workload.connections()) continue;
-      verdicts.resize(packets.size());
-      tracker->Process({.zone = 0, .server_now = kNow}, packets, verdicts);
-      packets.clear();
-    }
-  }
-  CT_CHECK(tracker->connections() == connections);
+  for (Workload& workload : workloads) OpenConnections(&workload, tracker.get(), 0, kNow);
   return tracker;
 }
 

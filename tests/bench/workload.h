@@ -78,6 +78,9 @@ class Workload {
   std::vector<Sides> sides_;
 };
 
+// Opens all connections of `workload` in a zone, at the server's time `now`.
+void OpenConnections(Workload* workload, Tracker* tracker, ZoneIndex zone, Time now);
+
 // A tracker with one zone that has room for the connections of all workloads,
 // and all of them open in it.
 std::unique_ptr<Tracker> MakeTracker(std::span<Workload> workloads);

@@ -238,6 +238,22 @@ TEST_F(ConntrackctlTest, EveryFilterFlagIsUnderstoodByTheServer) {
   EXPECT_EQ(count({"--unreplied", "--filter", "protocol = TCP OR protocol = UDP"}), "1\n");
 }
 
+TEST_F(ConntrackctlTest, CountGroupsByFields) {
+  Feed({Mixture()});
+  EXPECT_EQ(Run({"count", "-p", "tcp", "--group-by", "original.source/8,state"}),
+            "ORIGINAL.SOURCE/8  STATE        CONNECTIONS  PACKETS  BYTES\n"
+            "10.0.0.0/8         ESTABLISHED            1        3    120\n");
+  EXPECT_EQ(exit_code_, 0) << errors_;
+  const std::string json =
+      Run({"count", "--group-by", "family", "--top", "1", "--order-by", "packets", "-o", "jsonl"});
+  EXPECT_NE(json.find("\"values\":[\"4\"],\"connections\":\"3\""), std::string::npos) << json;
+  Run({"count", "--group-by", "port"});
+  EXPECT_EQ(exit_code_, 2);
+  EXPECT_NE(errors_.find("group_by \"port\" stands for two values"), std::string::npos) << errors_;
+  Run({"count", "--top", "3"});
+  EXPECT_EQ(exit_code_, 2);
+}
+
 TEST_F(ConntrackctlTest, ListPagesThroughEverything) {
   std::vector<v1::PacketBatch> batches;
   for (uint32_t port = 1; port <= 5'000; ++port) {

@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "server/tracker/packet.h"
 #include "tests/integration/services/service_test.h"
@@ -145,6 +146,83 @@ TEST_F(ConnectionsTest, PagesHoldEveryConnectionOnce) {
   EXPECT_EQ(ids.size(), 1000u);
   EXPECT_EQ(CountConnections("").count(), 1000u);
   EXPECT_EQ(CountConnections("original.source_port <= 5").count(), 250u);
+}
+
+// A page is written byte by byte, an answer to Get field by field.
+TEST_F(ConnectionsTest, ListAndGetSayTheSame) {
+  SendHandshake();
+  Send(BatchWriter().Udp(0, kClient, 1, kServer, 53));
+  v1::ListConnectionsResponse response;
+  ASSERT_TRUE(List({}, &response).ok());
+  ASSERT_EQ(response.connections_size(), 2);
+  for (const v1::Connection& listed : response.connections()) {
+    v1::GetConnectionRequest request;
+    request.set_id(listed.id());
+    v1::Connection found;
+    ASSERT_TRUE(Get(request, &found).ok());
+    EXPECT_EQ(found.SerializeAsString(), listed.SerializeAsString());
+  }
+}
+
+TEST_F(ConnectionsTest, CountsByGroupsAddUp) {
+  SendHandshake();
+  BatchWriter batch;
+  for (uint32_t i = 0; i < 100; ++i) batch.Udp(0, kClient + i, 1000, kServer, i < 60 ? 53 : 123);
+  Send(batch);
+  v1::CountConnectionsRequest request;
+  request.add_group_by("protocol");
+  request.add_group_by("original.destination_port");
+  request.add_group_by("original.source/24");
+  request.add_group_by("state");
+  request.set_top(2);
+  v1::CountConnectionsResponse response;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub_->CountConnections(&context, request, &response).ok());
+  }
+  EXPECT_EQ(response.count(), 101u);
+  ASSERT_EQ(response.groups_size(), 2);
+  const auto values = [&](int group) {
+    const auto& texts = response.groups(group).values();
+    return std::vector<std::string>(texts.begin(), texts.end());
+  };
+  EXPECT_EQ(values(0), (std::vector<std::string>{"UDP", "53", "10.0.0.0/24", ""}));
+  EXPECT_EQ(response.groups(0).connections(), 60u);
+  EXPECT_EQ(response.groups(0).packets(), 60u);
+  EXPECT_EQ(values(1), (std::vector<std::string>{"UDP", "123", "10.0.0.0/24", ""}));
+  EXPECT_EQ(response.groups(1).connections(), 40u);
+  EXPECT_EQ(response.other().connections(), 1u);
+  EXPECT_EQ(response.other().packets(), 3u);
+  EXPECT_EQ(response.other_groups(), 1u);
+  request.set_order_by(v1::GROUP_ORDER_PACKETS);
+  request.set_filter("protocol = TCP");
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub_->CountConnections(&context, request, &response).ok());
+  }
+  EXPECT_EQ(response.count(), 1u);
+  ASSERT_EQ(response.groups_size(), 1);
+  EXPECT_EQ(values(0), (std::vector<std::string>{"TCP", "80", "10.0.0.0/24", "ESTABLISHED"}));
+  EXPECT_FALSE(response.has_other());
+}
+
+TEST_F(ConnectionsTest, CountsThatCannotBeAreRefused) {
+  const auto refusal = [&](const v1::CountConnectionsRequest& request) {
+    grpc::ClientContext context;
+    v1::CountConnectionsResponse response;
+    const grpc::Status status = stub_->CountConnections(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    return status.error_message();
+  };
+  v1::CountConnectionsRequest request;
+  request.set_top(-1);
+  EXPECT_EQ(refusal(request), "top -1 is below 0");
+  request.clear_top();
+  request.set_order_by(static_cast<v1::GroupOrder>(9));
+  EXPECT_EQ(refusal(request), "order_by 9 is unknown");
+  request.clear_order_by();
+  request.add_group_by("colour");
+  EXPECT_EQ(refusal(request), "group_by \"colour\" is not a field of the filter language");
 }
 
 TEST_F(ConnectionsTest, BadRequestsNameWhatIsWrong) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "server/tracker/filter.h"
+#include "server/tracker/grouping.h"
 #include "tests/testing/naive_filter.h"
 
 namespace conntrack {
@@ -68,6 +69,22 @@ TEST(FilterDocTest, EveryRefusalIsRefusedInTheWordsOfThePage) {
     ASSERT_EQ(refusal.size(), 2u);
     EXPECT_EQ(Filter::Compile(refusal[0], Options()).status(),
               absl::InvalidArgumentError(refusal[1]));
+  }
+}
+
+TEST(FilterDocTest, GroupsAreTakenAndRefusedAsThePageSays) {
+  const auto compile = [](const std::string& field) {
+    return Grouping::Compile(std::vector<std::string>{field}, 256).status();
+  };
+  const std::vector<std::vector<std::string>> examples = Blocks("group");
+  ASSERT_EQ(examples.size(), 1u);
+  for (const std::string& field : examples[0]) EXPECT_TRUE(compile(field).ok()) << field;
+  EXPECT_GE(examples[0].size(), 5u);
+  const std::vector<std::vector<std::string>> refusals = Blocks("ungrouped");
+  EXPECT_EQ(refusals.size(), 2u);
+  for (const std::vector<std::string>& refusal : refusals) {
+    ASSERT_EQ(refusal.size(), 2u);
+    EXPECT_EQ(compile(refusal[0]), absl::InvalidArgumentError(refusal[1]));
   }
 }
 

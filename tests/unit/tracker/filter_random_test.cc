@@ -14,6 +14,28 @@ namespace {
 
 constexpr Time kNow = TimeFromUnixNanos(1'700'000'000'000'000'000);
 
+// Places of `connections` that match: those of `in_use` asked for together, and
+// the others together.
+uint64_t MatchTogether(const Filter& filter, const std::vector<StoredConnection>& connections,
+                       uint64_t in_use) {
+  std::vector<Record> records;
+  std::vector<Extra> extras;
+  std::vector<AddressPair> addresses;
+  for (const StoredConnection& connection : connections) {
+    records.push_back(connection.record);
+    extras.push_back(connection.extra);
+    addresses.push_back(connection.addresses);
+  }
+  const uint64_t all = (uint64_t{1} << connections.size()) - 1;
+  const auto match = [&](uint64_t places) {
+    const ConnectionBlock block{records.data(), extras.data(), addresses.data(), places};
+    const uint64_t found = filter.Match(block, [](const Record&) { return kNow; });
+    EXPECT_EQ(found & ~places, 0u);
+    return found;
+  };
+  return match(in_use & all) | match(~in_use & all);
+}
+
 TEST(FilterRandomTest, CompiledFiltersAgreeWithTheNaiveEvaluation) {
   const testing::NaiveContext context{256, {{"edge-0", 0}, {"edge-1", 1}, {"core.2", 2}}};
   FilterOptions options;
@@ -37,10 +59,13 @@ TEST(FilterRandomTest, CompiledFiltersAgreeWithTheNaiveEvaluation) {
     const std::string text = naive.Print(&random, context);
     const absl::StatusOr<Filter> filter = Filter::Compile(text, options);
     ASSERT_TRUE(filter.ok()) << filter.status() << "\n" << text;
-    for (const StoredConnection& connection : connections) {
+    const uint64_t matching = MatchTogether(*filter, connections, random.Next());
+    for (size_t j = 0; j < connections.size(); ++j) {
+      const StoredConnection& connection = connections[j];
       const bool expected = naive.Matches(connection.ref(), kNow, context);
       ASSERT_EQ(filter->Matches(connection.ref(), kNow), expected)
           << text << "\nconnection id " << connection.ref().id();
+      ASSERT_EQ((matching >> j & 1) != 0, expected) << text << "\nplace " << j;
       matches += expected ? 1 : 0;
     }
   }
