@@ -13,7 +13,6 @@
 #include "server/address_text.h"
 #include "server/sensors.h"
 #include "server/tracker/connection.h"
-#include "server/tracker/events.h"
 #include "server/tracker/settings.h"
 #include "server/tracker/zone.h"
 
@@ -29,8 +28,6 @@ struct WireContext {
 // counted from.
 void ToWire(const ConnectionRef& connection, Time now, const WireContext& context,
             v1::Connection* out);
-// Writes `event` of slot `slot`.
-void ToWire(const Event& event, uint32_t slot, const WireContext& context, v1::Event* out);
 
 void ToWire(Time time, google::protobuf::Timestamp* out);
 void ToWire(Duration duration, google::protobuf::Duration* out);

@@ -14,7 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kTick{500};
 
 // A watch that ends before it began.
-class RefusedWatch final : public grpc::ServerWriteReactor<v1::WatchResponse> {
+class RefusedWatch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   explicit RefusedWatch(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
   void OnDone() override { delete this; }
@@ -27,7 +27,8 @@ WatchService::WatchService(const WatchOptions& options, Tracker* tracker,
                            WatchStats* stats)
     : options_(options),
       tracker_(tracker),
-      sensors_(sensors),
+      wire_{sensors, tracker->options().slot_count},
+      feed_(tracker, wire_),
       clock_(clock),
       stats_(stats),
       wake_thread_([this] { WakeLoop(); }) {}
@@ -41,11 +42,16 @@ WatchService::~WatchService() {
   wake_thread_.join();
 }
 
-grpc::ServerWriteReactor<v1::WatchResponse>* WatchService::Watch(
-    grpc::CallbackServerContext* /*context*/, const v1::WatchRequest* request) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(
+    grpc::CallbackServerContext* /*context*/, const grpc::ByteBuffer* request_bytes) {
+  grpc::ByteBuffer bytes = *request_bytes;
+  v1::WatchRequest request;
+  if (!grpc::SerializationTraits<v1::WatchRequest>::Deserialize(&bytes, &request).ok()) {
+    return new RefusedWatch(absl::InvalidArgumentError("the message is not a WatchRequest"));
+  }
   if (draining()) return new RefusedWatch(absl::UnavailableError("the server drains"));
   auto watcher = std::make_shared<Watcher>(this);
-  if (absl::Status status = watcher->Init(*request); !status.ok()) {
+  if (absl::Status status = watcher->Init(request); !status.ok()) {
     return new RefusedWatch(status);
   }
   bool full = false;
