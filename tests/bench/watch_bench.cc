@@ -14,7 +14,9 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -39,6 +41,8 @@ namespace {
 
 constexpr uint32_t kConnections = 65'536;
 constexpr size_t kBatchPackets = 512;
+// What the server puts into a message of 512 KiB.
+constexpr uint64_t kPrefilledEvents = 2450;
 // A producer that waits for watchers lets them be behind by this much.
 constexpr uint64_t kEventsBehindMax = 200'000;
 
@@ -242,6 +246,16 @@ class PrefilledService final
   const grpc::ByteBuffer message_;
 };
 
+std::string YardstickOf(const char* name, int64_t clients) {
+  return absl::StrCat("yardstick:", name, "/clients:", clients, "/iterations:1/manual_time");
+}
+
+void ShowLatency(const WatchReport& report, benchmark::State* state) {
+  state->counters["p50_us"] = report.p50_us;
+  state->counters["p99_us"] = report.p99_us;
+  state->counters["p999_us"] = report.p999_us;
+}
+
 void Show(const WatchReport& report, int64_t server_cpu_ns, benchmark::State* state) {
   const auto items = static_cast<double>(report.covered + report.lost);
   state->SetIterationTime(static_cast<double>(report.end_ns - report.begin_ns) / 1e9);
@@ -255,7 +269,7 @@ void Show(const WatchReport& report, int64_t server_cpu_ns, benchmark::State* st
 // Yardstick: the same bytes, serialized beforehand.
 void Prefilled(benchmark::State& state) {
   const auto clients = static_cast<uint32_t>(state.range(0));
-  PrefilledService service(static_cast<uint64_t>(state.range(1)));
+  PrefilledService service(kPrefilledEvents);
   const OneService server(&service, false);
   const uint64_t events = (8u << 20) / clients;
   for (auto _ : state) {
@@ -289,6 +303,7 @@ void Encode(benchmark::State& state) {
 // Events that the server holds, sent to clients that resume before them.
 void Stored(benchmark::State& state) {
   const auto clients = static_cast<uint32_t>(state.range(0));
+  state.SetLabel(YardstickOf("Prefilled", clients));
   constexpr uint64_t kEvents = 4u << 20;
   WatchServer server(kEvents);
   const std::string token = server.Token();
@@ -307,6 +322,7 @@ void Stored(benchmark::State& state) {
 // Events as they happen: the tracker makes them as fast as all clients take them.
 void Live(benchmark::State& state) {
   const auto clients = static_cast<uint32_t>(state.range(0));
+  state.SetLabel(YardstickOf("Prefilled", clients));
   const uint64_t events = (8u << 20) / clients;
   WatchServer server;
   server.FillMemory();
@@ -324,6 +340,7 @@ void Live(benchmark::State& state) {
 // What ingest keeps when it does not wait for watchers.
 void Ingest(benchmark::State& state) {
   const auto clients = static_cast<uint32_t>(state.range(0));
+  if (clients > 0) state.SetLabel(YardstickOf("Ingest", 0));
   const uint64_t events = 8u << 20;
   WatchServer server;
   server.FillMemory();
@@ -353,15 +370,163 @@ void Ingest(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(events) * state.iterations());
 }
 
-BENCHMARK(Prefilled)
-    ->ArgNames({"clients", "events"})
-    ->ArgsProduct({{1, 8, 16}, {1024, 2560}})
-    ->UseManualTime()
-    ->Iterations(1);
+// Calls tick(time) at its times, `rate` of them a second, until it returns false.
+// Who is late hurries, and the time stays what it should have been.
+template <typename Tick>
+void Pace(double rate, Tick tick) {
+  const ServerClock clock;
+  const auto begin = std::chrono::steady_clock::now();
+  for (uint64_t i = 0;; ++i) {
+    const Duration after(static_cast<int64_t>(static_cast<double>(i) * 1e9 / rate));
+    std::this_thread::sleep_until(begin + after);
+    if (!tick(clock.start() + after)) return;
+  }
+}
+
+// Events a second that so many clients take, each; measured once.
+double MaximumRate(uint32_t clients) {
+  static std::map<uint32_t, double> rates;
+  double& rate = rates[clients];
+  if (rate > 0) return rate;
+  const uint64_t events = (8u << 20) / clients;
+  WatchServer server;
+  server.FillMemory();
+  WatchClients watch({server.server.address(), clients, events, ""});
+  server.MakeAtTheirPace(events, clients);
+  const WatchReport report = watch.Wait();
+  rate = static_cast<double>(events) * 1e9 / static_cast<double>(report.end_ns - report.begin_ns);
+  return rate;
+}
+
+constexpr double kPacedSeconds = 3;
+
+// From packet to client, at half of what they can take.
+void Latency(benchmark::State& state) {
+  const auto clients = static_cast<uint32_t>(state.range(0));
+  state.SetLabel(YardstickOf("PrefilledLatency", clients));
+  const double rate = MaximumRate(clients) / 2;
+  const auto events = static_cast<uint64_t>(rate * kPacedSeconds) / kBatchPackets * kBatchPackets;
+  WatchServer server;
+  server.FillMemory();
+  for (auto _ : state) {
+    WatchClients watch({server.server.address(), clients, events, ""});
+    const uint64_t made = server.source.made();
+    const int64_t cpu_ns = ProcessCpuNanos();
+    Pace(rate / kBatchPackets, [&](Time time) {
+      server.source.Make(time);
+      server.service.Notify();
+      return server.source.made() - made < events;
+    });
+    const WatchReport report = watch.Wait();
+    CT_CHECK(report.covered == clients * events && report.lost == 0);
+    Show(report, ProcessCpuNanos() - cpu_ns, &state);
+    ShowLatency(report, &state);
+  }
+}
+
+// A server that sends each client messages of the same size at given times.
+class PacedService final
+    : public v1::WatchService::WithRawCallbackMethod_Watch<v1::WatchService::Service> {
+ public:
+  explicit PacedService(uint64_t events) : rest_(MakePrefilled(events - 1)) {}
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(grpc::CallbackServerContext* /*context*/,
+                                                    const grpc::ByteBuffer* /*request*/) override {
+    const std::lock_guard lock(mutex_);
+    streams_.push_back(std::make_unique<Stream>());
+    // The client waits for a first message.
+    v1::WatchResponse bookmark;
+    bookmark.mutable_bookmark()->set_resume_token("here");
+    const grpc::Slice slice(bookmark.SerializeAsString());
+    streams_.back()->Send(grpc::ByteBuffer(&slice, 1));
+    return streams_.back().get();
+  }
+
+  void Send(Time time) {
+    v1::WatchResponse first;
+    first.mutable_events()->add_ranges()->set_slot(1);
+    ToWire(time, first.mutable_events()->add_events()->mutable_time());
+    // Two messages behind each other are one with the fields of both.
+    std::vector<grpc::Slice> slices;
+    CT_CHECK(rest_.Dump(&slices).ok());
+    slices.insert(slices.begin(), grpc::Slice(first.SerializeAsString()));
+    const grpc::ByteBuffer message(slices.data(), slices.size());
+    const std::lock_guard lock(mutex_);
+    for (const auto& stream : streams_) stream->Send(message);
+  }
+
+ private:
+  class Stream : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+   public:
+    void Send(const grpc::ByteBuffer& message) {
+      const std::lock_guard lock(mutex_);
+      if (finished_) return;
+      waiting_.push_back(message);
+      if (waiting_.size() == 1) StartWrite(&waiting_.front());
+    }
+    void OnWriteDone(bool ok) override {
+      const std::lock_guard lock(mutex_);
+      waiting_.pop_front();
+      if (!ok) {
+        FinishOnce();
+      } else if (!waiting_.empty()) {
+        StartWrite(&waiting_.front());
+      }
+    }
+    void OnCancel() override {
+      const std::lock_guard lock(mutex_);
+      if (waiting_.empty()) FinishOnce();
+    }
+    void OnDone() override {}
+
+   private:
+    void FinishOnce() {
+      if (!std::exchange(finished_, true)) Finish(grpc::Status::CANCELLED);
+    }
+
+    std::mutex mutex_;
+    // The first is under way.
+    std::deque<grpc::ByteBuffer> waiting_;
+    bool finished_ = false;
+  };
+
+  const grpc::ByteBuffer rest_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Stream>> streams_;
+};
+
+// Yardstick: as many events a second in messages serialized beforehand, but for
+// the time, one each half millisecond.
+void PrefilledLatency(benchmark::State& state) {
+  const auto clients = static_cast<uint32_t>(state.range(0));
+  constexpr double kMessages = 2000;
+  const auto message_events =
+      static_cast<uint64_t>(std::max(2.0, MaximumRate(clients) / 2 / kMessages));
+  PacedService service(message_events);
+  const OneService server(&service, false);
+  for (auto _ : state) {
+    const auto messages = static_cast<uint64_t>(kMessages * kPacedSeconds);
+    WatchClients watch({server.address(), clients, messages * message_events, ""});
+    const int64_t cpu_ns = ProcessCpuNanos();
+    uint64_t sent = 0;
+    Pace(kMessages, [&](Time time) {
+      service.Send(time);
+      return ++sent < messages;
+    });
+    const WatchReport report = watch.Wait();
+    CT_CHECK(report.covered == clients * messages * message_events);
+    Show(report, ProcessCpuNanos() - cpu_ns, &state);
+    ShowLatency(report, &state);
+  }
+}
+
+BENCHMARK(Prefilled)->ArgName("clients")->Arg(1)->Arg(8)->Arg(16)->UseManualTime()->Iterations(1);
 BENCHMARK(Encode);
 BENCHMARK(Stored)->ArgName("clients")->Arg(1)->Arg(8)->Arg(16)->UseManualTime()->Iterations(1);
 BENCHMARK(Live)->ArgName("clients")->Arg(1)->Arg(8)->Arg(16)->UseManualTime()->Iterations(1);
 BENCHMARK(Ingest)->ArgName("clients")->Arg(0)->Arg(1)->Arg(8)->UseManualTime()->Iterations(1);
+BENCHMARK(PrefilledLatency)->ArgName("clients")->Arg(1)->Arg(8)->UseManualTime()->Iterations(1);
+BENCHMARK(Latency)->ArgName("clients")->Arg(1)->Arg(8)->UseManualTime()->Iterations(1);
 
 }  // namespace
 }  // namespace conntrack::bench

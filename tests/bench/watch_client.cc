@@ -49,18 +49,24 @@ class Reading {
     bytes_ += message->Length();
     grpc::ProtoBufferReader reader(message);
     CodedInputStream in(&reader);
-    const uint32_t tag = in.ReadTag();
-    const auto limit = in.ReadLengthAndPushLimit();
-    const bool is_events = tag == LengthTag(v1::WatchResponse::kEventsFieldNumber);
-    const bool is_loss = tag == LengthTag(v1::WatchResponse::kLossFieldNumber);
-    if (is_events) AddBatch(&in);
-    if (is_loss) {
-      v1::LossNotice loss;
-      CT_CHECK(loss.ParseFromCodedStream(&in));
-      for (const v1::SequenceRange& range : loss.ranges()) lost_ += CountOf(range);
+    bool covers = false;
+    first_ = true;
+    while (const uint32_t tag = in.ReadTag()) {
+      const auto limit = in.ReadLengthAndPushLimit();
+      if (tag == LengthTag(v1::WatchResponse::kEventsFieldNumber)) {
+        AddBatch(&in);
+        covers = true;
+      } else if (tag == LengthTag(v1::WatchResponse::kLossFieldNumber)) {
+        v1::LossNotice loss;
+        CT_CHECK(loss.ParseFromCodedStream(&in));
+        for (const v1::SequenceRange& range : loss.ranges()) lost_ += CountOf(range);
+        covers = true;
+      } else {
+        CT_CHECK(in.Skip(in.BytesUntilLimit()));
+      }
+      in.PopLimit(limit);
     }
-    in.PopLimit(limit);
-    return is_events || is_loss;
+    return covers;
   }
 
   uint64_t reached() const { return covered_ + lost_; }
@@ -76,17 +82,16 @@ class Reading {
 
  private:
   void AddBatch(CodedInputStream* in) {
-    bool first = true;
     while (const uint32_t tag = in->ReadTag()) {
       int size = 0;
       CT_CHECK(in->ReadVarintSizeAsInt(&size));
       if (tag == LengthTag(v1::EventBatch::kEventsFieldNumber)) {
         ++events_;
-        if (!first) {
+        if (!first_) {
           CT_CHECK(in->Skip(size));
           continue;
         }
-        first = false;
+        first_ = false;
         v1::Event event;
         Parse(in, size, &event);
         const int64_t time = event.time().seconds() * 1'000'000'000 + event.time().nanos();
@@ -107,6 +112,8 @@ class Reading {
   }
 
   v1::SequenceRange range_;
+  // No event of the message was seen yet.
+  bool first_ = true;
   uint64_t covered_ = 0;
   uint64_t events_ = 0;
   uint64_t lost_ = 0;

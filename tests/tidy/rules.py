@@ -21,6 +21,7 @@ BOTH_SIDES = re.compile(
 
 # Files of tests/ that may sleep, with the reason.
 MAY_SLEEP = {
+    "tests/bench/watch_bench.cc": "load at half of the maximum comes at its own times",
     "tests/differential/kernel_subject.cc": "Linux has a real clock, so packets wait for their time",
     "tests/testing/fake_watch_server.cc": "gRPC's synchronous calls cannot wait for a cancellation",
 }
