@@ -275,7 +275,7 @@ void Prefilled(benchmark::State& state) {
   for (auto _ : state) {
     const int64_t cpu_ns = ProcessCpuNanos();
     const WatchReport report = WatchClients({server.address(), clients, events, ""}).Wait();
-    CT_CHECK(report.covered == report.events && report.lost == 0);
+    CT_CHECK(report.lost == 0);
     Show(report, ProcessCpuNanos() - cpu_ns, &state);
   }
 }
@@ -313,8 +313,7 @@ void Stored(benchmark::State& state) {
     const int64_t cpu_ns = ProcessCpuNanos();
     const WatchReport report =
         WatchClients({server.server.address(), clients, kEvents, token}).Wait();
-    CT_CHECK(report.covered == clients * kEvents && report.events == report.covered);
-    CT_CHECK(report.lost == 0);
+    CT_CHECK(report.covered == clients * kEvents && report.lost == 0);
     Show(report, ProcessCpuNanos() - cpu_ns, &state);
   }
 }
@@ -331,8 +330,7 @@ void Live(benchmark::State& state) {
     const int64_t cpu_ns = ProcessCpuNanos();
     server.MakeAtTheirPace(events, clients);
     const WatchReport report = watch.Wait();
-    CT_CHECK(report.covered == clients * events && report.events == report.covered);
-    CT_CHECK(report.lost == 0);
+    CT_CHECK(report.covered == clients * events && report.lost == 0);
     Show(report, ProcessCpuNanos() - cpu_ns, &state);
   }
 }
@@ -362,7 +360,6 @@ void Ingest(benchmark::State& state) {
     state.SetIterationTime(static_cast<double>(MonotonicNanos() - begin_ns) / 1e9);
     if (watch == nullptr) continue;
     const WatchReport report = watch->Wait();
-    CT_CHECK(report.covered == report.events);
     CT_CHECK(report.covered + report.lost == clients * events);
     state.counters["delivered"] =
         static_cast<double>(report.covered) / static_cast<double>(clients * events);
@@ -444,7 +441,9 @@ class PacedService final
 
   void Send(Time time) {
     v1::WatchResponse first;
-    first.mutable_events()->add_ranges()->set_slot(1);
+    v1::SequenceRange* range = first.mutable_events()->add_ranges();
+    range->set_first_sequence(1);
+    range->set_last_sequence(1);
     ToWire(time, first.mutable_events()->add_events()->mutable_time());
     // Two messages behind each other are one with the fields of both.
     std::vector<grpc::Slice> slices;

@@ -6,6 +6,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/proto_buffer_reader.h>
+#include <malloc.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -31,6 +32,9 @@ using google::protobuf::io::CodedInputStream;
 
 constexpr char kClientsFlag[] = "--watch-clients";
 constexpr int kMessageBytesMax = 16 << 20;
+constexpr uint64_t kMessagesForACheck = 16;
+// Memory for messages is not given back to the system between two of them.
+constexpr int kMemoryKeptBytes = 256 << 20;
 
 constexpr uint32_t LengthTag(int field) {
   return static_cast<uint32_t>(field) << 3 | WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
@@ -73,7 +77,6 @@ class Reading {
 
   void AddTo(WatchReport* report, std::vector<int64_t>* latencies) const {
     report->covered += covered_;
-    report->events += events_;
     report->lost += lost_;
     report->messages += messages_;
     report->bytes += bytes_;
@@ -82,26 +85,39 @@ class Reading {
 
  private:
   void AddBatch(CodedInputStream* in) {
+    const bool check = messages_ % kMessagesForACheck == 0;
+    uint64_t covered = 0;
+    uint64_t events = 0;
     while (const uint32_t tag = in->ReadTag()) {
       int size = 0;
       CT_CHECK(in->ReadVarintSizeAsInt(&size));
-      if (tag == LengthTag(v1::EventBatch::kEventsFieldNumber)) {
-        ++events_;
-        if (!first_) {
-          CT_CHECK(in->Skip(size));
-          continue;
-        }
-        first_ = false;
-        v1::Event event;
-        Parse(in, size, &event);
-        const int64_t time = event.time().seconds() * 1'000'000'000 + event.time().nanos();
-        latencies_.push_back(std::chrono::system_clock::now().time_since_epoch().count() - time);
-      } else {
-        CT_CHECK(tag == LengthTag(v1::EventBatch::kRangesFieldNumber));
+      if (tag == LengthTag(v1::EventBatch::kRangesFieldNumber)) {
         Parse(in, size, &range_);
-        covered_ += CountOf(range_);
+        covered += CountOf(range_);
+        continue;
+      }
+      CT_CHECK(tag == LengthTag(v1::EventBatch::kEventsFieldNumber));
+      ++events;
+      if (!first_) {
+        CT_CHECK(in->Skip(size));
+        continue;
+      }
+      first_ = false;
+      AddLatency(in, size);
+      if (!check) {
+        CT_CHECK(in->Skip(in->BytesUntilLimit()));
+        break;
       }
     }
+    CT_CHECK(!check || events == covered);
+    covered_ += covered;
+  }
+
+  void AddLatency(CodedInputStream* in, int size) {
+    v1::Event event;
+    Parse(in, size, &event);
+    const int64_t time = event.time().seconds() * 1'000'000'000 + event.time().nanos();
+    latencies_.push_back(std::chrono::system_clock::now().time_since_epoch().count() - time);
   }
 
   template <typename Message>
@@ -115,7 +131,6 @@ class Reading {
   // No event of the message was seen yet.
   bool first_ = true;
   uint64_t covered_ = 0;
-  uint64_t events_ = 0;
   uint64_t lost_ = 0;
   uint64_t messages_ = 0;
   uint64_t bytes_ = 0;
@@ -293,9 +308,8 @@ std::string WatchClients::ReadLine() {
 WatchReport WatchClients::Wait() {
   WatchReport report;
   std::istringstream line(ReadLine());
-  line >> report.covered >> report.events >> report.lost >> report.messages >> report.bytes >>
-      report.begin_ns >> report.end_ns >> report.cpu_ns >> report.p50_us >> report.p99_us >>
-      report.p999_us;
+  line >> report.covered >> report.lost >> report.messages >> report.bytes >> report.begin_ns >>
+      report.end_ns >> report.cpu_ns >> report.p50_us >> report.p99_us >> report.p999_us;
   CT_CHECK(!line.fail());
   return report;
 }
@@ -307,11 +321,12 @@ bool RunWatchClients(int argc, char** argv) {
   options.clients = static_cast<uint32_t>(std::stoul(argv[3]));
   options.events = std::stoull(argv[4]);
   options.resume_token = absl::HexStringToBytes(argv[5]);
+  CT_CHECK(mallopt(M_TRIM_THRESHOLD, kMemoryKeptBytes) == 1);
+  CT_CHECK(mallopt(M_MMAP_THRESHOLD, kMemoryKeptBytes) == 1);
   const WatchReport report = Run(options);
-  std::cout << report.covered << ' ' << report.events << ' ' << report.lost << ' '
-            << report.messages << ' ' << report.bytes << ' ' << report.begin_ns << ' '
-            << report.end_ns << ' ' << report.cpu_ns << ' ' << report.p50_us << ' ' << report.p99_us
-            << ' ' << report.p999_us << std::endl;
+  std::cout << report.covered << ' ' << report.lost << ' ' << report.messages << ' ' << report.bytes
+            << ' ' << report.begin_ns << ' ' << report.end_ns << ' ' << report.cpu_ns << ' '
+            << report.p50_us << ' ' << report.p99_us << ' ' << report.p999_us << std::endl;
   // Streams that gRPC still cancels end with the process.
   _exit(0);
 }
