@@ -156,33 +156,6 @@ void ToWire(const ConnectionRef& connection, Time now, const WireContext& contex
   out->set_mark(connection.extra().mark);
 }
 
-void ToWire(const Event& event, uint32_t slot, const WireContext& context, v1::Event* out) {
-  const ConnectionRef connection = event.connection.ref();
-  out->set_type(static_cast<v1::EventType>(event.type));
-  out->set_cause(static_cast<v1::EventCause>(event.cause));
-  struct Bit {
-    uint8_t bit;
-    v1::EventChange change;
-  };
-  constexpr std::array<Bit, 4> kBits = {{{change::kReply, v1::EVENT_CHANGE_REPLY},
-                                         {change::kAssured, v1::EVENT_CHANGE_ASSURED},
-                                         {change::kState, v1::EVENT_CHANGE_STATE},
-                                         {change::kMark, v1::EVENT_CHANGE_MARK}}};
-  if (event.type == EventType::kUpdate) {
-    for (const Bit& bit : kBits) {
-      if ((event.changes & bit.bit) != 0) out->add_changes(bit.change);
-    }
-  }
-  ToWire(event.time, out->mutable_time());
-  out->set_slot(slot);
-  out->set_sequence(event.sequence);
-  ToWire(connection, event.now, context, out->mutable_connection());
-  if (event.has_tcp_flags) out->set_tcp_flags(event.tcp_flags);
-  if (event.type == EventType::kDestroy) {
-    ToWire(event.now - connection.created(), out->mutable_lifetime());
-  }
-}
-
 void ToWire(const GroupSums& sums, v1::ConnectionGroup* out) {
   out->set_connections(sums.connections);
   out->set_packets(sums.packets);

@@ -13,7 +13,6 @@
 #include "server/sensors.h"
 #include "server/tracker/address_text.h"
 #include "server/tracker/connection.h"
-#include "server/tracker/events.h"
 #include "server/tracker/groups.h"
 #include "server/tracker/settings.h"
 #include "server/tracker/zone.h"
@@ -30,8 +29,6 @@ struct WireContext {
 // counted from.
 void ToWire(const ConnectionRef& connection, Time now, const WireContext& context,
             v1::Connection* out);
-// Writes `event` of slot `slot`.
-void ToWire(const Event& event, uint32_t slot, const WireContext& context, v1::Event* out);
 
 // Writes the sums of a group, not its values.
 void ToWire(const GroupSums& sums, v1::ConnectionGroup* out);

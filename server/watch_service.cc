@@ -12,9 +12,12 @@ namespace {
 
 // How often idle watchers are looked at without a notice: for bookmarks.
 constexpr std::chrono::milliseconds kTick{500};
+// They are woken at once, but no sooner than this after the last time: under load
+// events come in messages worth sending, and ingest pays for few notices.
+constexpr std::chrono::microseconds kWakeInterval{500};
 
 // A watch that ends before it began.
-class RefusedWatch final : public grpc::ServerWriteReactor<v1::WatchResponse> {
+class RefusedWatch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   explicit RefusedWatch(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
   void OnDone() override { delete this; }
@@ -27,7 +30,8 @@ WatchService::WatchService(const WatchOptions& options, Tracker* tracker,
                            WatchStats* stats)
     : options_(options),
       tracker_(tracker),
-      sensors_(sensors),
+      wire_{sensors, tracker->options().slot_count},
+      feed_(tracker, wire_),
       clock_(clock),
       stats_(stats),
       wake_thread_([this] { WakeLoop(); }) {}
@@ -41,11 +45,16 @@ WatchService::~WatchService() {
   wake_thread_.join();
 }
 
-grpc::ServerWriteReactor<v1::WatchResponse>* WatchService::Watch(
-    grpc::CallbackServerContext* /*context*/, const v1::WatchRequest* request) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(
+    grpc::CallbackServerContext* /*context*/, const grpc::ByteBuffer* request_bytes) {
+  grpc::ByteBuffer bytes = *request_bytes;
+  v1::WatchRequest request;
+  if (!grpc::SerializationTraits<v1::WatchRequest>::Deserialize(&bytes, &request).ok()) {
+    return new RefusedWatch(absl::InvalidArgumentError("the message is not a WatchRequest"));
+  }
   if (draining()) return new RefusedWatch(absl::UnavailableError("the server drains"));
   auto watcher = std::make_shared<Watcher>(this);
-  if (absl::Status status = watcher->Init(*request); !status.ok()) {
+  if (absl::Status status = watcher->Init(request); !status.ok()) {
     return new RefusedWatch(status);
   }
   bool full = false;
@@ -74,7 +83,7 @@ void WatchService::Notify() {
   // Either this sees the watcher that goes idle, or it sees the new events.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (idle_count_.load(std::memory_order_relaxed) == 0) return;
-  if (notified_.exchange(true)) return;
+  if (notified_.load(std::memory_order_relaxed) || notified_.exchange(true)) return;
   {
     // Between the waiter's last look and its wait.
     const MutexLock lock(&mutex_);
@@ -89,21 +98,21 @@ void WatchService::BeginDrain() {
 }
 
 void WatchService::WakeLoop() {
+  auto last = std::chrono::steady_clock::now();
   while (true) {
     std::vector<std::shared_ptr<Watcher>> watchers;
     {
       std::unique_lock lock(mutex_.native());
-      woken_.wait_for(lock, kTick, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        return stopping_ || notified_.load();
-      });
+      const auto stopping = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_; };
+      woken_.wait_for(lock, kTick, [&] { return stopping() || notified_.load(); });
+      woken_.wait_until(lock, last + kWakeInterval, stopping);
+      if (stopping()) return;
+      // Before they look: events of later notices may come too late for that.
       notified_.store(false);
-      const auto read = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        return std::pair(stopping_, watchers_);
-      };
-      auto [stopping, current] = read();
-      if (stopping) return;
-      watchers = std::move(current);
+      const auto current = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return watchers_; };
+      watchers = current();
     }
+    last = std::chrono::steady_clock::now();
     for (const auto& watcher : watchers) watcher->Wake();
   }
 }

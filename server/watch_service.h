@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "conntrack/v1/watch_service.grpc.pb.h"
+#include "server/convert.h"
+#include "server/event_feed.h"
 #include "server/sensors.h"
 #include "server/server_clock.h"
 #include "server/tracker/mutex.h"
@@ -34,15 +36,17 @@ struct WatchOptions {
 
 class Watcher;
 
-class WatchService final : public v1::WatchService::CallbackService {
+// Responses are bytes: most are written without the generated classes.
+class WatchService final
+    : public v1::WatchService::WithRawCallbackMethod_Watch<v1::WatchService::Service> {
  public:
   // The pointers must outlive this.
   WatchService(const WatchOptions& options, Tracker* tracker, const SensorRegistry* sensors,
                const ServerClock* clock, WatchStats* stats);
   ~WatchService() override;
 
-  grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext* context,
-                                                     const v1::WatchRequest* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request) override;
 
   // Says that there are new events. Cheap when nobody waits for them.
   void Notify();
@@ -50,7 +54,8 @@ class WatchService final : public v1::WatchService::CallbackService {
   bool draining() const { return draining_.load(); }
 
   Tracker* tracker() const { return tracker_; }
-  const SensorRegistry* sensors() const { return sensors_; }
+  const WireContext& wire() const { return wire_; }
+  EventFeed* feed() { return &feed_; }
   const ServerClock* clock() const { return clock_; }
   WatchStats* stats() const { return stats_; }
   const WatchOptions& options() const { return options_; }
@@ -63,7 +68,8 @@ class WatchService final : public v1::WatchService::CallbackService {
 
   const WatchOptions options_;
   Tracker* const tracker_;
-  const SensorRegistry* const sensors_;
+  const WireContext wire_;
+  EventFeed feed_;
   const ServerClock* const clock_;
   WatchStats* const stats_;
   std::atomic<bool> draining_{false};

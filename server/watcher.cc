@@ -1,13 +1,15 @@
 #include "server/watcher.h"
 
-#include <algorithm>
+#include <limits>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/resume_token.h"
 #include "server/status.h"
+#include "server/tracker/check.h"
 
 namespace conntrack {
 namespace {
@@ -15,21 +17,17 @@ namespace {
 constexpr std::chrono::seconds kBookmarkInterval{1};
 constexpr size_t kTokenInStatusBytesMax = 4096;
 
-void AddRange(uint32_t slot, uint64_t epoch, uint64_t first, uint64_t last,
-              google::protobuf::RepeatedPtrField<v1::SequenceRange>* ranges) {
-  v1::SequenceRange* range = ranges->Add();
-  range->set_slot(slot);
-  range->set_epoch(epoch);
-  range->set_first_sequence(first);
-  range->set_last_sequence(last);
-}
-
+constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
 }  // namespace
 
 Watcher::Watcher(WatchService* service)
     : service_(service),
       tracker_(service->tracker()),
-      wire_{service->sensors(), service->tracker()->options().slot_count} {}
+      wire_(service->wire()),
+      reader_(tracker_, wire_),
+      follower_(service->feed(), &reader_),
+      id_limit_(wire_.slot_count),
+      held_(wire_) {}
 
 absl::Status Watcher::Init(const v1::WatchRequest& request) {
   FilterOptions options;
@@ -39,15 +37,15 @@ absl::Status Watcher::Init(const v1::WatchRequest& request) {
   absl::StatusOr<Filter> filter = Filter::Compile(request.filter(), options);
   if (!filter.ok()) return filter.status();
   filter_ = *std::move(filter);
-  next_.resize(wire_.slot_count);
-  id_limit_.resize(wire_.slot_count);
+  std::vector<uint64_t> next(wire_.slot_count);
   std::vector<uint64_t> first_retained(wire_.slot_count);
   for (uint32_t slot = 0; slot < wire_.slot_count; ++slot) {
     const SlotMark mark = tracker_->Mark(slot);
-    next_[slot] = mark.sequence + 1;
+    next[slot] = mark.sequence + 1;
     id_limit_[slot] = mark.next_id;
     first_retained[slot] = mark.first_retained;
   }
+  reader_.MoveTo(next);
   if (request.start_case() == v1::WatchRequest::kSnapshot && request.snapshot()) {
     snapshot_ = Snapshot::kScanning;
   }
@@ -59,16 +57,15 @@ absl::Status Watcher::Init(const v1::WatchRequest& request) {
   bool valid = token->epoch == tracker_->options().epoch;
   for (uint32_t slot = 0; slot < wire_.slot_count; ++slot) {
     const uint64_t wanted = token->sequences[slot] + 1;
-    valid = valid && wanted >= first_retained[slot] && wanted <= next_[slot];
+    valid = valid && wanted >= first_retained[slot] && wanted <= next[slot];
+    next[slot] = wanted;
   }
   if (!valid) {
-    for (uint32_t slot = 0; slot < wire_.slot_count; ++slot) next_[slot] = first_retained[slot];
+    reader_.MoveTo(std::move(first_retained));
     return TooOld();
   }
   resumed_ = true;
-  for (uint32_t slot = 0; slot < wire_.slot_count; ++slot) {
-    next_[slot] = token->sequences[slot] + 1;
-  }
+  reader_.MoveTo(std::move(next));
   return absl::OkStatus();
 }
 
@@ -83,7 +80,7 @@ absl::Status Watcher::TooOld() const {
 }
 
 std::string Watcher::Token() const {
-  ResumeToken token{tracker_->options().epoch, next_};
+  ResumeToken token{tracker_->options().epoch, reader_.next()};
   for (uint64_t& sequence : token.sequences) --sequence;
   return EncodeResumeToken(token);
 }
@@ -100,6 +97,8 @@ void Watcher::Wake() {
 }
 
 void Watcher::OnWriteDone(bool ok) {
+  // What an idle watcher sent last is not kept for it.
+  response_.Clear();
   if (ok) {
     Pump();
   } else {
@@ -132,28 +131,18 @@ void Watcher::Pump() {
       return;
     }
     if (!failure_.ok()) return FinishOnce(failure_);
-    if (HasWork()) continue;
+    if (reader_.HasMore()) continue;
     if (draining) return FinishOnce(absl::UnavailableError("the server drains"));
     service_->idle_count()->fetch_add(1);
     // Whoever makes an event from here on sees that somebody waits for it.
     Activity expected = Activity::kBusy;
-    if (!HasWork() && activity_.compare_exchange_strong(expected, Activity::kIdle)) return;
+    if (!reader_.HasMore() && activity_.compare_exchange_strong(expected, Activity::kIdle)) return;
     service_->idle_count()->fetch_sub(1);
   }
 }
 
-bool Watcher::HasWork() const {
-  for (uint32_t slot = 0; slot < wire_.slot_count; ++slot) {
-    if (tracker_->LastSequence(slot) >= next_[slot]) return true;
-  }
-  return false;
-}
-
 bool Watcher::FillNext() {
-  response_.Clear();
-  if (!failure_.ok()) return false;
-  if (FillLoss()) return true;
-  while (true) {
+  while (failure_.ok()) {
     switch (snapshot_) {
       case Snapshot::kNone:
         return FillBookmark() || FillEvents();
@@ -162,15 +151,13 @@ bool Watcher::FillNext() {
         break;
       case Snapshot::kHeld:
         // Events that the held rows contain already go first.
-        if (next_[held_step_.slot] <= held_step_.sequence) {
-          first_slot_ = held_step_.slot;
+        if (reader_.next()[held_step_.slot] <= held_step_.sequence) {
+          reader_.BeginWith(held_step_.slot);
           if (FillEvents()) return true;
-          if (!failure_.ok()) return false;
-          if (FillLoss()) return true;
           break;
         }
         snapshot_ = held_step_.more ? Snapshot::kScanning : Snapshot::kEnding;
-        if (held_.snapshot().connections_size() == 0) break;
+        if (held_.empty()) break;
         ReleaseHeld();
         return true;
       case Snapshot::kEnding:
@@ -178,66 +165,46 @@ bool Watcher::FillNext() {
         return true;
     }
   }
-}
-
-bool Watcher::FillLoss() {
-  for (uint32_t slot = 0; slot < wire_.slot_count; ++slot) {
-    if (tracker_->LastSequence(slot) < next_[slot]) continue;
-    const uint64_t first = tracker_->Mark(slot).first_retained;
-    if (first <= next_[slot]) continue;
-    AddRange(slot, tracker_->options().epoch, next_[slot], first - 1,
-             response_.mutable_loss()->mutable_ranges());
-    service_->stats()->lost_events.fetch_add(first - next_[slot]);
-    next_[slot] = first;
-  }
-  return response_.has_loss();
+  return false;
 }
 
 bool Watcher::FillEvents() {
-  v1::EventBatch* batch = response_.mutable_events();
-  for (uint32_t i = 0; i < wire_.slot_count && batch->events_size() < kEventsPerBatch; ++i) {
-    const uint32_t slot = (first_slot_ + i) & (wire_.slot_count - 1);
-    if (tracker_->LastSequence(slot) < next_[slot]) continue;
-    if (!AddEvents(slot, batch)) break;
+  if (snapshot_ == Snapshot::kNone && filter_.matches_all()) {
+    const std::shared_ptr<const WatchMessage> message = follower_.Next();
+    if (message != nullptr) FillWith(*message);
+    return message != nullptr;
   }
-  first_slot_ = (first_slot_ + 1) & (wire_.slot_count - 1);
-  if (batch->ranges_size() == 0) {
-    response_.clear_events();
-    return false;
-  }
-  service_->stats()->sent_events.fetch_add(static_cast<uint64_t>(batch->events_size()));
-  return true;
+  const std::optional<WatchMessage> message =
+      reader_.Read([this](uint32_t slot) { return EndOf(slot); },
+                   [this](const Event& event, uint32_t slot) { return Show(event, slot); });
+  if (message.has_value()) FillWith(*message);
+  return message.has_value();
 }
 
-bool Watcher::AddEvents(uint32_t slot, v1::EventBatch* batch) {
-  const SlotEvents read = tracker_->ReadEvents(slot, next_[slot]);
-  // What was lost in the meantime must be told first.
-  if (read.first_retained > next_[slot]) return false;
-  size_t count = read.range.count;
-  if (snapshot_ == Snapshot::kHeld && slot == held_step_.slot) {
-    // What happened to the held rows after they were read comes after them.
-    count = std::min(count, static_cast<size_t>(held_step_.sequence + 1 - next_[slot]));
-  }
-  for (size_t i = 0; i < count; ++i) AddEvent(read.range[i], slot, batch);
-  if (count > 0) {
-    AddRange(slot, tracker_->options().epoch, next_[slot], next_[slot] + count - 1,
-             batch->mutable_ranges());
-    next_[slot] += count;
-  }
-  return true;
+void Watcher::FillWith(const WatchMessage& message) {
+  response_ = message.bytes;
+  service_->stats()->sent_events.fetch_add(message.events);
+  service_->stats()->lost_events.fetch_add(message.lost);
 }
 
-void Watcher::AddEvent(const Event& event, uint32_t slot, v1::EventBatch* batch) {
+void Watcher::FillWith(const v1::WatchResponse& response) {
+  bool own_buffer = false;
+  const grpc::Status serialized =
+      grpc::SerializationTraits<v1::WatchResponse>::Serialize(response, &response_, &own_buffer);
+  CT_CHECK(serialized.ok());
+}
+
+uint64_t Watcher::EndOf(uint32_t slot) const {
+  // What happened to the held rows after they were read comes after them.
+  if (snapshot_ == Snapshot::kHeld && slot == held_step_.slot) return held_step_.sequence + 1;
+  return kNoEnd;
+}
+
+Shown Watcher::Show(const Event& event, uint32_t slot) {
+  if (filter_.matches_all()) return Shown::kAsItIs;
   const ConnectionRef connection = event.connection.ref();
-  if (filter_.matches_all()) {
-    ToWire(event, slot, wire_, batch->add_events());
-    return;
-  }
-  const bool matches = filter_.Matches(connection, event.now);
-  const bool destroyed = event.type == EventType::kDestroy;
-  if (matches) {
-    ToWire(event, slot, wire_, batch->add_events());
-    if (destroyed) {
+  if (filter_.Matches(connection, event.now)) {
+    if (event.type == EventType::kDestroy) {
       matching_.erase(connection.id());
     } else {
       matching_.insert(connection.id());
@@ -246,21 +213,17 @@ void Watcher::AddEvent(const Event& event, uint32_t slot, v1::EventBatch* batch)
       failure_ = absl::ResourceExhaustedError(absl::StrCat(
           "the filter matches more than ", service_->options().matches_max, " connections"));
     }
-    return;
+    return Shown::kAsItIs;
   }
   // After a resume the client may know connections that this watch has not seen.
   const bool known =
       matching_.erase(connection.id()) > 0 ||
       (resumed_ && event.type != EventType::kNew && connection.id() < id_limit_[slot]);
-  if (!known) return;
-  v1::Event* left = batch->add_events();
-  ToWire(event, slot, wire_, left);
-  left->set_type(v1::EVENT_TYPE_LEFT);
+  return known ? Shown::kAsLeft : Shown::kNot;
 }
 
 void Watcher::ScanSnapshot() {
-  held_.Clear();
-  v1::SnapshotBatch* batch = held_.mutable_snapshot();
+  held_ids_.clear();
   const Time server_now = service_->clock()->Now();
   const uint64_t id_limit = id_limit_[position_.slot];
   held_step_ =
@@ -268,23 +231,23 @@ void Watcher::ScanSnapshot() {
         if (connection.id() >= id_limit) return;
         const Time now = tracker_->NowOf(connection.record().zone, server_now);
         if (!filter_.Matches(connection, now)) return;
-        ToWire(connection, now, wire_, batch->add_connections());
+        held_.Add(connection, now);
+        held_ids_.push_back(connection.id());
       });
   snapshot_ = Snapshot::kHeld;
 }
 
 void Watcher::ReleaseHeld() {
-  response_.Swap(&held_);
-  const auto& connections = response_.snapshot().connections();
-  snapshot_connections_ += static_cast<uint64_t>(connections.size());
-  if (filter_.matches_all()) return;
-  for (const v1::Connection& connection : connections) matching_.insert(connection.id());
+  response_ = held_.Take();
+  snapshot_connections_ += held_ids_.size();
+  if (!filter_.matches_all()) matching_.insert(held_ids_.begin(), held_ids_.end());
 }
 
 void Watcher::FillSnapshotEnd() {
-  v1::SnapshotEnd* end = response_.mutable_snapshot_end();
-  end->set_connections(snapshot_connections_);
-  end->set_resume_token(Token());
+  v1::WatchResponse response;
+  response.mutable_snapshot_end()->set_connections(snapshot_connections_);
+  response.mutable_snapshot_end()->set_resume_token(Token());
+  FillWith(response);
   snapshot_ = Snapshot::kNone;
 }
 
@@ -292,7 +255,9 @@ bool Watcher::FillBookmark() {
   const auto now = std::chrono::steady_clock::now();
   if (now - last_bookmark_ < kBookmarkInterval) return false;
   last_bookmark_ = now;
-  response_.mutable_bookmark()->set_resume_token(Token());
+  v1::WatchResponse response;
+  response.mutable_bookmark()->set_resume_token(Token());
+  FillWith(response);
   return true;
 }
 

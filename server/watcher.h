@@ -6,6 +6,11 @@
 // of a slot that were read when its last event was q are sent after the events
 // up to q, and connections made after the start come as events only, so the
 // client sees neither gap nor double.
+//
+// Without a filter, and with its snapshot behind it, a watcher follows the feed
+// that all such watchers share (event_feed.h). Otherwise, and while it is too far
+// behind for that, it reads alone. One message is under way at a time, so that is
+// what a client that does not read holds.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -17,13 +22,15 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "conntrack/v1/watch_service.pb.h"
-#include "server/convert.h"
+#include "server/convert_event.h"
+#include "server/event_feed.h"
+#include "server/event_reader.h"
 #include "server/tracker/filter.h"
 #include "server/watch_service.h"
 
 namespace conntrack {
 
-class Watcher final : public grpc::ServerWriteReactor<v1::WatchResponse> {
+class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   explicit Watcher(WatchService* service);
 
@@ -40,7 +47,6 @@ class Watcher final : public grpc::ServerWriteReactor<v1::WatchResponse> {
   void OnDone() override;
 
  private:
-  static constexpr int kEventsPerBatch = 1024;
   static constexpr size_t kPlacesPerStep = 256;
 
   // Sends the next response, or goes idle.
@@ -48,17 +54,18 @@ class Watcher final : public grpc::ServerWriteReactor<v1::WatchResponse> {
   // Fills response_; false when there is nothing to say now.
   bool FillNext();
   bool FillEvents();
-  bool FillLoss();
+  void FillWith(const WatchMessage& message);
+  void FillWith(const v1::WatchResponse& response);
+  // One past the last event of a slot to read alone now.
+  uint64_t EndOf(uint32_t slot) const;
+  // What becomes of an event under the filter.
+  Shown Show(const Event& event, uint32_t slot);
   // Takes the next part of the snapshot into held_.
   void ScanSnapshot();
   // Makes it the response.
   void ReleaseHeld();
   void FillSnapshotEnd();
   bool FillBookmark();
-  // Adds what lies together in `slot`; true when something was covered.
-  bool AddEvents(uint32_t slot, v1::EventBatch* batch);
-  void AddEvent(const Event& event, uint32_t slot, v1::EventBatch* batch);
-  bool HasWork() const;
   void FinishOnce(const absl::Status& status);
   std::string Token() const;
   absl::Status TooOld() const;
@@ -69,18 +76,17 @@ class Watcher final : public grpc::ServerWriteReactor<v1::WatchResponse> {
   Filter filter_;
   std::shared_ptr<Watcher> self_;
 
-  // By slot: the next event to read; during a snapshot also the id below which
-  // connections existed at the start.
-  std::vector<uint64_t> next_;
-  std::vector<uint64_t> id_limit_;
-  // The slot to look at first, so that no slot waits for ever.
-  uint32_t first_slot_ = 0;
+  EventReader reader_;
+  FeedFollower follower_;
 
   enum class Snapshot { kNone, kScanning, kHeld, kEnding };
   Snapshot snapshot_ = Snapshot::kNone;
+  // By slot: the id below which connections existed at the start.
+  std::vector<uint64_t> id_limit_;
   ScanPosition position_;
   // Rows read, and the events of their slot that go first.
-  v1::WatchResponse held_;
+  SnapshotBatchWriter held_;
+  std::vector<uint64_t> held_ids_;
   ScanStep held_step_;
   uint64_t snapshot_connections_ = 0;
 
@@ -90,7 +96,8 @@ class Watcher final : public grpc::ServerWriteReactor<v1::WatchResponse> {
   bool resumed_ = false;
   absl::Status failure_;
 
-  v1::WatchResponse response_;
+  // Under way, or being filled.
+  grpc::ByteBuffer response_;
   // Long ago at first: a bookmark is due at once, so that a client has a place
   // to resume from before anything else.
   std::chrono::steady_clock::time_point last_bookmark_;

@@ -36,6 +36,15 @@ class WireWriter {
     Varint(value);
   }
 
+  // One value of a packed field, between BeginShort and EndShort.
+  void PackedNumber(uint64_t value) { Varint(value); }
+
+  // The head of a message whose `length` bytes follow, here or elsewhere.
+  void Head(int field, size_t length) {
+    Tag(field, kLengthDelimited);
+    Varint(length);
+  }
+
   // A string. Nothing when it is empty. REQUIRES: less than 128 bytes.
   void ShortText(int field, absl::string_view text) {
     if (text.empty()) return;

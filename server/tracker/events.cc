@@ -1,24 +1,35 @@
 #include "server/tracker/events.h"
 
 #include <algorithm>
+#include <new>
 
 #include "server/tracker/check.h"
+#include "server/tracker/prefetch.h"
 
 namespace conntrack {
+namespace {
 
-uint64_t EventLog::Append(const Event& event) {
-  const uint64_t sequence = next_sequence_;
+void PrefetchWhole(const Event* event) {
+  const char* const begin = reinterpret_cast<const char*>(event);
+  for (size_t offset = 0; offset < sizeof(Event); offset += 64) Prefetch(begin + offset);
+}
+
+}  // namespace
+
+Event& EventLog::Append() {
+  const uint64_t sequence = next_sequence_++;
   if (segments_.empty() || sequence == segments_.back()->first_sequence() + EventSegment::kEvents) {
     // One out for one in: the total stays where the budget put it.
     if (budget_->exhausted() && !segments_.empty()) segments_.pop_front();
     segments_.push_back(std::make_shared<EventSegment>(sequence, budget_));
   }
   EventSegment& segment = *segments_.back();
-  Event& stored = segment.events_[sequence - segment.first_sequence()];
-  stored = event;
-  stored.sequence = sequence;
-  next_sequence_ = sequence + 1;
-  return sequence;
+  const size_t place = sequence - segment.first_sequence();
+  // Nobody has read here for long, and the next event of this slot comes soon.
+  if (place + 1 < EventSegment::kEvents) PrefetchWhole(&segment.events_[place + 1]);
+  Event& event = *new (&segment.events_[place]) Event;
+  event.sequence = sequence;
+  return event;
 }
 
 EventRange EventLog::Read(uint64_t sequence) const {

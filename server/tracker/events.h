@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <type_traits>
 
 #include "server/tracker/connection.h"
 #include "server/tracker/time.h"
@@ -95,8 +96,13 @@ class EventSegment {
 
   const uint64_t first_sequence_;
   EventBudget* const budget_;
-  std::array<Event, kEvents> events_;
+  // Those that were not appended yet are left as the memory was: clearing them
+  // would cost as much as writing them.
+  union {
+    std::array<Event, kEvents> events_;
+  };
 };
+static_assert(std::is_trivially_destructible_v<Event>);
 
 // Events `first` to `first + count - 1` of a slot, alive as long as this is.
 struct EventRange {
@@ -121,8 +127,9 @@ class EventLog {
     return segments_.empty() ? next_sequence_ : segments_.front()->first_sequence();
   }
 
-  // Appends a copy of `event` with the next sequence, which it returns.
-  uint64_t Append(const Event& event);
+  // Appends an event with the next sequence and returns it, for the caller to
+  // fill in before anyone can read it: events are copied once, to where they stay.
+  Event& Append();
 
   // The events from `sequence` on that lie in one segment. An empty range when
   // there are none yet.

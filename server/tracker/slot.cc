@@ -350,7 +350,7 @@ void Slot::Remove(RecordHandle handle, const Change& change) {
 }
 
 void Slot::Emit(RecordHandle handle, const Change& change) {
-  Event event;
+  Event& event = events_.Append();
   event.type = change.type;
   event.cause = change.cause;
   event.changes = change.changes;
@@ -361,7 +361,6 @@ void Slot::Emit(RecordHandle handle, const Change& change) {
     event.tcp_flags = change.packet->tcp_flags;
   }
   event.connection = TableOf(handle).Copy(IndexOf(handle));
-  events_.Append(event);
   Zone& zone = zone_of_(event.connection.record.zone);
   const size_t type = static_cast<size_t>(change.type) - static_cast<size_t>(EventType::kNew);
   zone.events[type].fetch_add(1, std::memory_order_relaxed);

@@ -17,11 +17,12 @@ BANNED_WORDS = frozenset(
 # Files of server/ that may include both the wire and the tracker: `convert`
 # translates, the services call it. Everything else knows one side.
 BOTH_SIDES = re.compile(
-    r"server/(convert(_(packets|columns|sparse|connection))?|(ingest|connection|watch|admin)_service|connection_page|ingest_stream|watcher)\.(h|cc)")
+    r"server/(convert(_(packets|columns|sparse|connection|event))?|(ingest|connection|watch|admin)_service|connection_page|ingest_stream|watcher)\.(h|cc)")
 
 # Files of tests/ that may sleep, with the reason.
 MAY_SLEEP = {
     "tests/bench/paced_ingest.cc": "a pace is kept by waiting for the next batch",
+    "tests/bench/watch_bench.cc": "load at half of the maximum comes at its own times",
     "tests/differential/kernel_subject.cc": "Linux has a real clock, so packets wait for their time",
     "tests/testing/fake_watch_server.cc": "gRPC's synchronous calls cannot wait for a cancellation",
 }

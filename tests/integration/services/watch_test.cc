@@ -256,13 +256,15 @@ TEST_F(WatchTest, SnapshotAndEventsRebuildTheTable) {
   WireSensor sensor(channel());
   ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
   Feed(&sensor, 100);
-  // Some begin while everything changes, so that their snapshots meet events.
+  // Most begin while everything changes, so that their snapshots meet events.
   constexpr size_t kSubscribers = 6;
   std::vector<std::unique_ptr<Subscriber>> all;
   std::vector<std::unique_ptr<Subscriber>> established;
   std::vector<std::thread> threads;
   const auto subscribe = [&](const std::string& filter, auto* subscribers) {
     subscribers->push_back(std::make_unique<Subscriber>(channel(), WithSnapshot(filter)));
+    // The first are sure to see all that follows; the others begin when they do.
+    if (subscribers->size() == 1) subscribers->front()->ReadToSnapshotEnd();
     threads.emplace_back([subscriber = subscribers->back().get()] { subscriber->ReadToEnd(); });
   };
   for (size_t i = 0; i < kSubscribers; ++i) {

@@ -12,10 +12,11 @@ namespace {
 
 constexpr uint64_t kSegmentBytes = sizeof(EventSegment);
 
-Event EventOf(uint64_t id) {
-  Event event;
+// Appends an event of a connection with this id; returns its sequence.
+uint64_t Append(uint64_t id, EventLog* log) {
+  Event& event = log->Append();
   event.connection.extra.id = id;
-  return event;
+  return event.sequence;
 }
 
 TEST(EventsTest, SequencesAreDenseFromOne) {
@@ -25,7 +26,7 @@ TEST(EventsTest, SequencesAreDenseFromOne) {
   EXPECT_EQ(log.first_retained(), 1u);
   EXPECT_EQ(log.Read(1).count, 0u);
   for (uint64_t i = 1; i <= 1'000; ++i) {
-    EXPECT_EQ(log.Append(EventOf(i * 7)), i);
+    EXPECT_EQ(Append(i * 7, &log), i);
     EXPECT_EQ(log.last_sequence(), i);
   }
   EXPECT_EQ(log.first_retained(), 1u);
@@ -34,7 +35,7 @@ TEST(EventsTest, SequencesAreDenseFromOne) {
 TEST(EventsTest, ReadingOnReachesEveryEventOnce) {
   EventBudget budget(100 * kSegmentBytes);
   EventLog log(&budget);
-  for (uint64_t i = 1; i <= 1'000; ++i) log.Append(EventOf(i * 7));
+  for (uint64_t i = 1; i <= 1'000; ++i) Append(i * 7, &log);
   for (const uint64_t start : {1u, 2u, 64u, 65u, 500u, 1'000u}) {
     uint64_t sequence = start;
     while (true) {
@@ -56,7 +57,7 @@ TEST(EventsTest, ASpentBudgetGivesUpTheOldestEvents) {
   EventBudget budget(4 * kSegmentBytes);
   EventLog log(&budget);
   for (uint64_t i = 1; i <= 10 * EventSegment::kEvents; ++i) {
-    log.Append(EventOf(i));
+    Append(i, &log);
     ASSERT_LE(budget.bytes(), 4 * kSegmentBytes);
   }
   EXPECT_EQ(log.first_retained(), 6 * EventSegment::kEvents + 1);
@@ -68,7 +69,7 @@ TEST(EventsTest, TheLatestEventIsKeptWhateverTheBudget) {
   EventBudget budget(0);
   EventLog log(&budget);
   for (uint64_t i = 1; i <= 300; ++i) {
-    log.Append(EventOf(i));
+    Append(i, &log);
     ASSERT_LE(log.first_retained(), i);
     const EventRange range = log.Read(i);
     ASSERT_EQ(range.count, 1u);
@@ -80,9 +81,9 @@ TEST(EventsTest, TheLatestEventIsKeptWhateverTheBudget) {
 TEST(EventsTest, WhatAReaderHoldsStaysAndIsCounted) {
   EventBudget budget(2 * kSegmentBytes);
   EventLog log(&budget);
-  for (uint64_t i = 1; i <= 10; ++i) log.Append(EventOf(i));
+  for (uint64_t i = 1; i <= 10; ++i) Append(i, &log);
   EventRange held = log.Read(1);
-  for (uint64_t i = 11; i <= 1'000; ++i) log.Append(EventOf(i));
+  for (uint64_t i = 11; i <= 1'000; ++i) Append(i, &log);
   EXPECT_GT(log.first_retained(), 10u);
   ASSERT_EQ(held.count, 10u);
   EXPECT_EQ(held[9].connection.extra.id, 10u);
@@ -101,7 +102,7 @@ TEST(EventsTest, LogsShareOneBudget) {
   for (int i = 0; i < 50'000; ++i) {
     // Some logs are busier than others.
     const size_t log = random.Below(1 + random.Below(logs.size()));
-    ASSERT_EQ(logs[log]->Append(EventOf(1)), ++appended[log]);
+    ASSERT_EQ(Append(1, logs[log].get()), ++appended[log]);
     // A log with nothing to give up may exceed by one segment.
     ASSERT_LE(budget.bytes(), (kSegments + logs.size()) * kSegmentBytes);
   }
@@ -121,7 +122,7 @@ TEST(EventsTest, LogsShareOneBudget) {
 TEST(EventsTest, ReadingBeforeWhatIsRetainedAborts) {
   EventBudget budget(0);
   EventLog log(&budget);
-  for (uint64_t i = 1; i <= 100; ++i) log.Append(EventOf(i));
+  for (uint64_t i = 1; i <= 100; ++i) Append(i, &log);
   EXPECT_DEATH(log.Read(1), "check failed");
 }
 
