@@ -84,6 +84,20 @@ void Workload::Fill(std::span<Packet> packets, std::vector<uint32_t>* numbers) {
   }
 }
 
+void OpenConnections(Workload* workload, Tracker* tracker, ZoneIndex zone, Time now) {
+  const uint64_t before = tracker->connections();
+  std::vector<Packet> packets;
+  std::vector<Verdict> verdicts;
+  for (uint32_t number = 0; number < workload->connections(); ++number) {
+    workload->AppendOpening(number, &packets);
+    if (packets.size() < 4096 && number + 1 < workload->connections()) continue;
+    verdicts.resize(packets.size());
+    tracker->Process({.zone = zone, .server_now = now}, packets, verdicts);
+    packets.clear();
+  }
+  CT_CHECK(tracker->connections() - before == workload->connections());
+}
+
 std::unique_ptr<Tracker> MakeTracker(Workload* workload, uint32_t slot_count) {
   TrackerOptions options;
   options.slot_count = slot_count;
@@ -94,16 +108,7 @@ std::unique_ptr<Tracker> MakeTracker(Workload* workload, uint32_t slot_count) {
   options.zone_settings.connections_max = workload->connections();
   auto tracker = std::make_unique<Tracker>(options);
   CT_CHECK(tracker->OpenZone(0, ZoneClock::kServer, options.zone_settings).ok());
-  std::vector<Packet> packets;
-  std::vector<Verdict> verdicts;
-  for (uint32_t number = 0; number < workload->connections(); ++number) {
-    workload->AppendOpening(number, &packets);
-    if (packets.size() < 4096 && number + 1 < workload->connections()) continue;
-    verdicts.resize(packets.size());
-    tracker->Process({.zone = 0, .server_now = kNow}, packets, verdicts);
-    packets.clear();
-  }
-  CT_CHECK(tracker->connections() == workload->connections());
+  OpenConnections(workload, tracker.get(), 0, kNow);
   return tracker;
 }
 

@@ -68,6 +68,9 @@ class Workload {
   std::vector<Sides> sides_;
 };
 
+// Opens all connections of `workload` in a zone, at the server's time `now`.
+void OpenConnections(Workload* workload, Tracker* tracker, ZoneIndex zone, Time now);
+
 // A tracker with one zone of room for `connections`, and that many open in it.
 std::unique_ptr<Tracker> MakeTracker(Workload* workload, uint32_t slot_count = 256);
 
