@@ -281,8 +281,7 @@ void IngestStream::Track() {
   verdicts_.resize(packets.size());
   service_->tracker_->Process({zone_, now, sensor_->index}, packets, verdicts_);
   service_->options_.on_events();
-  Time newest = kNeverYet;
-  for (const Packet& packet : packets) newest = std::max(newest, packet.time);
+  const Time newest = reader_.newest();
   sensor_->session_applied_packets += packets.size();
   sensor_->applied_packets += packets.size();
   ++sensor_->session_applied_batches;
