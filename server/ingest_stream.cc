@@ -17,8 +17,10 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// One ack for each batch would cost a third of the rate.
+// One ack for each batch would cost a third of the rate: there is one for so
+// many, and one when the client pauses for so long.
 constexpr uint64_t kAckBatches = 32;
+constexpr std::chrono::milliseconds kAckDelay{1};
 // How often a quiet stream looks whether the server drains.
 constexpr std::chrono::milliseconds kQuietInterval{200};
 // Room for the columns of a full batch; a larger one takes more from the heap.
@@ -117,17 +119,15 @@ void IngestStream::StartRead() {
 }
 
 IngestStream::Next IngestStream::WaitAndHandle() {
-  // With something to acknowledge, only look whether more is here already.
-  const bool hurry = unacknowledged_batches_ > 0 && !writing_;
-  const auto until =
-      std::chrono::system_clock::now() + (hurry ? std::chrono::milliseconds(0) : kQuietInterval);
+  const bool owes_ack = unacknowledged_batches_ > 0 && !writing_;
+  const auto until = std::chrono::system_clock::now() + (owes_ack ? kAckDelay : kQuietInterval);
   void* tag = nullptr;
   bool ok = false;
   switch (queue_.AsyncNext(&tag, &ok, until)) {
     case grpc::CompletionQueue::SHUTDOWN:
       return Next::kEnd;
     case grpc::CompletionQueue::TIMEOUT:
-      if (hurry) {
+      if (owes_ack) {
         SendAck();
       } else {
         HandleTimeout();
