@@ -89,7 +89,6 @@ void IngestStream::Request(grpc::ServerCompletionQueue* queue) {
 
 void IngestStream::Run() {
   Serve();
-  if (sensor_ != nullptr) service_->sensors_->Close(sensor_);
   service_->stream_count_.fetch_sub(1);
   finished_.store(true);
 }
@@ -345,6 +344,8 @@ void IngestStream::End(const absl::Status& status) {
     writing_ = false;
     if (ok) StartWrite();
   }
+  // Before the client knows: it may open the session again at once.
+  if (sensor_ != nullptr) service_->sensors_->Close(sensor_);
   stream_.Finish(ToGrpcStatus(status), AsPointer(Tag::kFinish));
   bool finished = false;
   while ((!finished || reading_) && queue_.Next(&tag, &ok)) {
