@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -45,9 +46,11 @@ ColumnLength LengthOf(const char* name, const Column& column, size_t wanted) {
 // COLUMN_LENGTH for the first that is not as long as it should be.
 std::optional<BatchError> CheckLengths(std::initializer_list<ColumnLength> columns);
 
-// The address at index `i` of a column of 16 bytes each.
-//
-// REQUIRES: the column has it.
-Address LoadIpv6(const std::string& column, size_t i);
+// The address whose 16 bytes begin at `bytes`.
+inline Address LoadIpv6(const char* bytes) {
+  uint64_t halves[2];
+  std::memcpy(halves, bytes, sizeof(halves));
+  return {__builtin_bswap64(halves[0]), __builtin_bswap64(halves[1])};
+}
 
 }  // namespace conntrack

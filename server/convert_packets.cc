@@ -1,5 +1,7 @@
 #include "server/convert_packets.h"
 
+#include <algorithm>
+
 namespace conntrack {
 namespace {
 
@@ -9,17 +11,94 @@ constexpr uint8_t kFlagReserved = 0x80;
 // What must agree with the sparse columns, or be 0.
 constexpr uint8_t kFlagsOfRows = packet_flag::kMalformed | kFlagSparse | kFlagReserved;
 
+constexpr uint32_t kIpv4HeaderMin = 20;
 constexpr uint32_t kIpv6Header = 40;
+constexpr uint32_t kTcpHeaderMin = 20;
 constexpr uint32_t kExtensionsInLongLengths = 15;
+
+// Rows that are looked at together: if one of them is not plain, each by itself.
+constexpr size_t kBlockRows = 32;
+
+// Conditions as numbers, 1 or 0, which the compiler makes vectors of; it makes
+// none of bools. REQUIRES: both are below half of what a Word can hold.
+template <typename Word>
+constexpr Word Less(Word a, Word b) {
+  return (a - b) >> (sizeof(Word) * 8 - 1);
+}
+template <typename Word>
+constexpr Word Equal(Word a, Word b) {
+  return Less<Word>(a ^ b, 1);
+}
+
+// What `kind` and `shape` say of a packet; lengths in bytes.
+struct Row {
+  uint32_t protocol;
+  uint32_t flags;
+  uint32_t total_length;
+  // Not valid when `long_lengths` has it.
+  uint32_t network_header;
+  uint32_t data_offset;
+  // 1 when the length of the IPv6 header stands in `long_lengths`, else 0.
+  uint32_t refers_to_long_lengths;
+};
+
+template <Family family>
+Row RowOf(uint32_t kind, uint32_t shape) {
+  constexpr bool kIpv4 = family == Family::kIpv4;
+  const uint32_t header = shape >> 16 & 0xF;
+  return {kind & 0xFF,
+          shape >> 24,
+          kind >> 16,
+          kIpv4 ? header * 4 : kIpv6Header + header * 8,
+          (shape >> 20 & 0xF) * 4,
+          kIpv4 ? 0 : Equal(header, kExtensionsInLongLengths)};
+}
+
+// Not 0 when the headers are too short, or longer than the packet.
+template <Family family, typename Word>
+Word LengthFaults(const Row& row) {
+  constexpr Word kNetworkMin = family == Family::kIpv4 ? kIpv4HeaderMin : kIpv6Header;
+  const Word headers = Word{row.network_header} + row.data_offset;
+  return Less<Word>(row.network_header, kNetworkMin) |
+         (Less<Word>(row.data_offset, kTcpHeaderMin) & Equal<Word>(row.protocol, kProtocolTcp)) |
+         Less<Word>(row.total_length, headers);
+}
+
+// 0 when nothing can be wrong with a packet that has no sparse row.
+template <Family family>
+uint32_t Oddities(const Row& row) {
+  return (row.flags & kFlagsOfRows) | Equal<uint32_t>(row.protocol, kProtocolSctp) |
+         uint32_t{row.refers_to_long_lengths} | LengthFaults<family, uint32_t>(row);
+}
+
+// Whether nothing can be wrong with these packets. Each list has one element for
+// a packet.
+template <Family family>
+bool ArePlain(std::span<const uint32_t> kind, const uint32_t* shape, const uint8_t* rows) {
+  uint32_t oddities = 0;
+  for (size_t i = 0; i < kind.size(); ++i) {
+    oddities |= Oddities<family>(RowOf<family>(kind[i], shape[i]));
+  }
+  uint8_t sparse = 0;
+  for (size_t i = 0; i < kind.size(); ++i) sparse |= rows[i];
+  return oddities == 0 && sparse == 0;
+}
+
+// Of TCP; 0 of others.
+uint32_t PayloadOf(const Row& row) {
+  const bool has_payload =
+      row.protocol == kProtocolTcp && (row.flags & packet_flag::kMalformed) == 0;
+  return has_payload ? row.total_length - row.network_header - row.data_offset : 0;
+}
 
 }  // namespace
 
 std::optional<BatchError> PacketReader::Read(const v1::PacketBatch& batch, uint32_t packets_max) {
-  packets_.clear();
+  count_ = 0;
   if (auto error = CheckShape(batch, packets_max)) return error;
   if (auto error = sparse_.Check(batch, CountOf(batch))) return error;
-  if (auto error = ReadFixed(batch)) return error;
-  return sparse_.Fill(batch, packets_);
+  return batch.layout() == v1::PACKET_LAYOUT_IPV4 ? ReadRows<Family::kIpv4>(batch)
+                                                  : ReadRows<Family::kIpv6>(batch);
 }
 
 std::optional<BatchError> PacketReader::CheckShape(const v1::PacketBatch& batch,
@@ -61,44 +140,103 @@ std::optional<BatchError> PacketReader::CheckShape(const v1::PacketBatch& batch,
   return std::nullopt;
 }
 
-std::optional<BatchError> PacketReader::ReadFixed(const v1::PacketBatch& batch) {
+template <Family family>
+std::optional<BatchError> PacketReader::ReadRows(const v1::PacketBatch& batch) {
+  if (auto error = CheckRows<family>(batch)) return error;
+  count_ = CountOf(batch);
+  if (memory_.size() < count_) memory_.resize(count_);
+  Fill<family>(batch);
+  FillLongLengths(batch);
+  return sparse_.Fill(batch, {memory_.data(), count_});
+}
+
+template <Family family>
+std::optional<BatchError> PacketReader::CheckRows(const v1::PacketBatch& batch) const {
   const size_t count = CountOf(batch);
-  const bool ipv4 = batch.layout() == v1::PACKET_LAYOUT_IPV4;
-  const auto base = static_cast<int64_t>(batch.base_time_unix_ns());
-  packets_.resize(count);
-  next_long_ = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const auto row = static_cast<int>(i);
-    Packet& packet = packets_[i];
-    packet = Packet{};
-    packet.time = TimeFromUnixNanos(base + batch.time_delta_ns(row));
-    if (ipv4) {
-      packet.source = Ipv4Address(batch.source(row));
-      packet.destination = Ipv4Address(batch.destination(row));
-    } else {
-      packet.family = Family::kIpv6;
-      packet.source = LoadIpv6(batch.source_ipv6(), i);
-      packet.destination = LoadIpv6(batch.destination_ipv6(), i);
+  const uint32_t* const kind = batch.kind().data();
+  const uint32_t* const shape = batch.shape().data();
+  // The next row of `long_lengths`.
+  int next_long = 0;
+  for (size_t begin = 0; begin < count; begin += kBlockRows) {
+    const size_t end = std::min(begin + kBlockRows, count);
+    if (ArePlain<family>({kind + begin, end - begin}, shape + begin, sparse_.rows() + begin))
+      continue;
+    for (size_t i = begin; i < end; ++i) {
+      Row row = RowOf<family>(kind[i], shape[i]);
+      if (auto error = CheckFlags(row.flags, row.protocol, i)) return error;
+      if ((sparse_.RowsOf(i) & SparseColumns::kLongLengths) != 0) {
+        row.total_length = batch.long_lengths().total_length(next_long);
+        row.network_header = batch.long_lengths().network_header_length(next_long);
+        ++next_long;
+      } else if (row.refers_to_long_lengths != 0) {
+        return Reject(v1::BATCH_REJECTION_LENGTHS, "column shape: packet ", i,
+                      " refers to long_lengths, which has no row for it");
+      }
+      if ((row.flags & packet_flag::kMalformed) == 0 && LengthFaults<family, uint64_t>(row) != 0) {
+        return Reject(v1::BATCH_REJECTION_LENGTHS, "packet ", i, ": headers of ",
+                      row.network_header, " and ", row.data_offset, " bytes in a packet of ",
+                      row.total_length);
+      }
     }
-    packet.ports = batch.ports(row);
-    packet.protocol = static_cast<uint8_t>(batch.kind(row));
-    packet.tcp_flags = static_cast<uint8_t>(batch.kind(row) >> 8);
-    packet.sequence = batch.sequence(row);
-    packet.acknowledgment = batch.acknowledgment(row);
-    packet.window = static_cast<uint16_t>(batch.shape(row));
-    const auto flags = static_cast<uint8_t>(batch.shape(row) >> 24);
-    // Most packets have nothing but fixed columns.
-    const bool plain = (flags & kFlagsOfRows) == 0 && sparse_.RowsOf(i) == 0;
-    if (!plain || packet.protocol == kProtocolSctp) {
-      if (auto error = CheckFlags(flags, packet.protocol, i)) return error;
-    }
-    packet.flags = static_cast<uint8_t>(flags & ~kFlagSparse);
-    if (auto error = ReadLengths(batch, i, &packet)) return error;
   }
   return std::nullopt;
 }
 
-std::optional<BatchError> PacketReader::CheckFlags(uint8_t flags, uint8_t protocol,
+template <Family family>
+void PacketReader::Fill(const v1::PacketBatch& batch) {
+  const Time base = TimeFromUnixNanos(static_cast<int64_t>(batch.base_time_unix_ns()));
+  const uint32_t* const source = batch.source().data();
+  const uint32_t* const destination = batch.destination().data();
+  const char* const source_ipv6 = batch.source_ipv6().data();
+  const char* const destination_ipv6 = batch.destination_ipv6().data();
+  const uint32_t* const ports = batch.ports().data();
+  const uint32_t* const time_delta = batch.time_delta_ns().data();
+  const uint32_t* const kind = batch.kind().data();
+  const uint32_t* const sequence = batch.sequence().data();
+  const uint32_t* const acknowledgment = batch.acknowledgment().data();
+  const uint32_t* const shape = batch.shape().data();
+  uint32_t newest = 0;
+  for (size_t i = 0; i < count_; ++i) {
+    const Row row = RowOf<family>(kind[i], shape[i]);
+    newest = std::max(newest, time_delta[i]);
+    Packet packet;
+    packet.time = base + Duration(time_delta[i]);
+    packet.family = family;
+    if constexpr (family == Family::kIpv4) {
+      packet.source = Ipv4Address(source[i]);
+      packet.destination = Ipv4Address(destination[i]);
+    } else {
+      packet.source = LoadIpv6(source_ipv6 + i * kIpv6Bytes);
+      packet.destination = LoadIpv6(destination_ipv6 + i * kIpv6Bytes);
+    }
+    packet.ports = ports[i];
+    packet.total_length = row.total_length;
+    packet.payload_length = PayloadOf(row);
+    packet.sequence = sequence[i];
+    packet.acknowledgment = acknowledgment[i];
+    packet.window = static_cast<uint16_t>(shape[i]);
+    packet.protocol = static_cast<uint8_t>(row.protocol);
+    packet.tcp_flags = static_cast<uint8_t>(kind[i] >> 8);
+    packet.flags = static_cast<uint8_t>(row.flags & ~uint32_t{kFlagSparse});
+    memory_[i] = packet;
+  }
+  newest_ = base + Duration(newest);
+}
+
+void PacketReader::FillLongLengths(const v1::PacketBatch& batch) {
+  const v1::LongLengthColumns& columns = batch.long_lengths();
+  for (int row = 0; row < columns.index_size(); ++row) {
+    const uint32_t i = columns.index(row);
+    Row lengths =
+        RowOf<Family::kIpv4>(batch.kind(static_cast<int>(i)), batch.shape(static_cast<int>(i)));
+    lengths.total_length = columns.total_length(row);
+    lengths.network_header = columns.network_header_length(row);
+    memory_[i].total_length = lengths.total_length;
+    memory_[i].payload_length = PayloadOf(lengths);
+  }
+}
+
+std::optional<BatchError> PacketReader::CheckFlags(uint32_t flags, uint32_t protocol,
                                                    size_t i) const {
   const uint8_t rows = sparse_.RowsOf(i);
   const bool malformed = (flags & packet_flag::kMalformed) != 0;
@@ -116,39 +254,8 @@ std::optional<BatchError> PacketReader::CheckFlags(uint8_t flags, uint8_t protoc
   const bool has_chunks = (rows & SparseColumns::kSctpChunks) != 0;
   if (has_chunks != (protocol == kProtocolSctp && !malformed)) {
     return Reject(v1::BATCH_REJECTION_FLAGS, "column sctp_chunks: packet ", i, " of protocol ",
-                  int{protocol}, malformed ? ", malformed," : "",
+                  protocol, malformed ? ", malformed," : "",
                   has_chunks ? " has a row" : " has no row");
-  }
-  return std::nullopt;
-}
-
-std::optional<BatchError> PacketReader::ReadLengths(const v1::PacketBatch& batch, size_t i,
-                                                    Packet* packet) {
-  const auto row = static_cast<int>(i);
-  const bool ipv4 = packet->family == Family::kIpv4;
-  const bool malformed = (packet->flags & packet_flag::kMalformed) != 0;
-  const uint32_t header_field = (batch.shape(row) >> 16) & 0xF;
-  const uint32_t data_offset = ((batch.shape(row) >> 20) & 0xF) * 4;
-  uint32_t network_header = ipv4 ? header_field * 4 : kIpv6Header + header_field * 8;
-  packet->total_length = batch.kind(row) >> 16;
-  if ((sparse_.RowsOf(i) & SparseColumns::kLongLengths) != 0) {
-    packet->total_length = batch.long_lengths().total_length(next_long_);
-    network_header = batch.long_lengths().network_header_length(next_long_);
-    ++next_long_;
-  } else if (!ipv4 && header_field == kExtensionsInLongLengths) {
-    return Reject(v1::BATCH_REJECTION_LENGTHS, "column shape: packet ", i,
-                  " refers to long_lengths, which has no row for it");
-  }
-  if (malformed) return std::nullopt;
-  const uint32_t network_min = ipv4 ? 20 : kIpv6Header;
-  const uint32_t transport_min = packet->protocol == kProtocolTcp ? 20 : 0;
-  if (network_header < network_min || data_offset < transport_min ||
-      uint64_t{network_header} + data_offset > packet->total_length) {
-    return Reject(v1::BATCH_REJECTION_LENGTHS, "packet ", i, ": headers of ", network_header,
-                  " and ", data_offset, " bytes in a packet of ", packet->total_length);
-  }
-  if (packet->protocol == kProtocolTcp) {
-    packet->payload_length = packet->total_length - network_header - data_offset;
   }
   return std::nullopt;
 }

@@ -27,7 +27,9 @@ class PacketReader {
   // it is good: packets() then holds it until the next call.
   std::optional<BatchError> Read(const v1::PacketBatch& batch, uint32_t packets_max);
 
-  std::span<const Packet> packets() const { return packets_; }
+  std::span<const Packet> packets() const { return {memory_.data(), count_}; }
+  // The latest time of packets(). REQUIRES: there are some.
+  Time newest() const { return newest_; }
 
   // How many packets the fixed columns of a batch seem to have.
   static uint32_t CountOf(const v1::PacketBatch& batch) {
@@ -36,14 +38,22 @@ class PacketReader {
 
  private:
   std::optional<BatchError> CheckShape(const v1::PacketBatch& batch, uint32_t packets_max) const;
-  std::optional<BatchError> ReadFixed(const v1::PacketBatch& batch);
-  std::optional<BatchError> CheckFlags(uint8_t flags, uint8_t protocol, size_t i) const;
-  std::optional<BatchError> ReadLengths(const v1::PacketBatch& batch, size_t i, Packet* packet);
+  template <Family family>
+  std::optional<BatchError> ReadRows(const v1::PacketBatch& batch);
+  // Everything about `kind` and `shape`.
+  template <Family family>
+  std::optional<BatchError> CheckRows(const v1::PacketBatch& batch) const;
+  std::optional<BatchError> CheckFlags(uint32_t flags, uint32_t protocol, size_t i) const;
+  // Packets from the fixed columns, and what `long_lengths` changes of them.
+  template <Family family>
+  void Fill(const v1::PacketBatch& batch);
+  void FillLongLengths(const v1::PacketBatch& batch);
 
-  std::vector<Packet> packets_;
+  // The packets, and room for more.
+  std::vector<Packet> memory_;
+  size_t count_ = 0;
+  Time newest_ = kNeverYet;
   SparseColumns sparse_;
-  // The next row of `long_lengths` while the fixed columns are read.
-  int next_long_ = 0;
 };
 
 }  // namespace conntrack

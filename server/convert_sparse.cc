@@ -132,10 +132,11 @@ std::optional<BatchError> SparseColumns::FillQuotes(const v1::PacketBatch& batch
       return Reject(v1::BATCH_REJECTION_VALUE, "column icmp_errors.protocol: ", protocol,
                     " of packet ", columns.index(row), " is above 255");
     }
-    quotes_[i] = {
-        ipv4 ? Ipv4Address(columns.source(row)) : LoadIpv6(columns.source_ipv6(), i),
-        ipv4 ? Ipv4Address(columns.destination(row)) : LoadIpv6(columns.destination_ipv6(), i),
-        columns.ports(row), static_cast<uint8_t>(protocol)};
+    quotes_[i] = {ipv4 ? Ipv4Address(columns.source(row))
+                       : LoadIpv6(columns.source_ipv6().data() + i * kIpv6Bytes),
+                  ipv4 ? Ipv4Address(columns.destination(row))
+                       : LoadIpv6(columns.destination_ipv6().data() + i * kIpv6Bytes),
+                  columns.ports(row), static_cast<uint8_t>(protocol)};
     packets[columns.index(row)].quote = &quotes_[i];
   }
   return std::nullopt;

@@ -32,6 +32,8 @@ class SparseColumns {
 
   // The columns in which packet `i` has rows, as bits.
   uint8_t RowsOf(size_t i) const { return rows_[i]; }
+  // The same of all packets.
+  const uint8_t* rows() const { return rows_.data(); }
 
   // Checks the values of all columns but `long_lengths`, and puts them into
   // `packets`. What these then point to lives until the next call.

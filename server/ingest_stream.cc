@@ -4,6 +4,7 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -17,8 +18,10 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// One ack for each batch would cost a third of the rate.
+// One ack for each batch would cost a third of the rate: there is one for so
+// many, and one when the client pauses for so long.
 constexpr uint64_t kAckBatches = 32;
+constexpr std::chrono::milliseconds kAckDelay{1};
 // How often a quiet stream looks whether the server drains.
 constexpr std::chrono::milliseconds kQuietInterval{200};
 // Room for the columns of a full batch; a larger one takes more from the heap.
@@ -68,6 +71,16 @@ std::optional<ZoneClock> ClockOf(v1::Clock clock) {
   }
 }
 
+// The stream alone writes the counters of its sensor, so that it needs no locked
+// instruction for each.
+void Add(uint64_t count, std::atomic<uint64_t>* counter) {
+  counter->store(counter->load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+}
+template <typename Value>
+void Set(std::type_identity_t<Value> value, std::atomic<Value>* place) {
+  place->store(value, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 IngestStream::IngestStream(IngestService* service) : service_(service), stream_(&context_) {}
@@ -86,7 +99,6 @@ void IngestStream::Request(grpc::ServerCompletionQueue* queue) {
 
 void IngestStream::Run() {
   Serve();
-  if (sensor_ != nullptr) service_->sensors_->Close(sensor_);
   service_->stream_count_.fetch_sub(1);
   finished_.store(true);
 }
@@ -116,17 +128,15 @@ void IngestStream::StartRead() {
 }
 
 IngestStream::Next IngestStream::WaitAndHandle() {
-  // With something to acknowledge, only look whether more is here already.
-  const bool hurry = unacknowledged_batches_ > 0 && !writing_;
-  const auto until =
-      std::chrono::system_clock::now() + (hurry ? std::chrono::milliseconds(0) : kQuietInterval);
+  const bool owes_ack = unacknowledged_batches_ > 0 && !writing_;
+  const auto until = std::chrono::system_clock::now() + (owes_ack ? kAckDelay : kQuietInterval);
   void* tag = nullptr;
   bool ok = false;
   switch (queue_.AsyncNext(&tag, &ok, until)) {
     case grpc::CompletionQueue::SHUTDOWN:
       return Next::kEnd;
     case grpc::CompletionQueue::TIMEOUT:
-      if (hurry) {
+      if (owes_ack) {
         SendAck();
       } else {
         HandleTimeout();
@@ -166,25 +176,25 @@ IngestStream::Next IngestStream::HandleRead(bool ok) {
     }
     return Next::kEnd;
   }
-  const grpc::ByteBuffer message = incoming_;
+  grpc::ByteBuffer message;
+  message.Swap(&incoming_);
   // Bytes of the next message move while this one is worked on.
   StartRead();
   ++messages_;
-  status_ = HandleMessage(message);
+  status_ = HandleMessage(&message);
   if (!status_.ok()) return Next::kEnd;
   if (unacknowledged_batches_ >= kAckBatches && !writing_) SendAck();
   if (service_->draining_.load() && !told_draining_) HandleTimeout();
   return Next::kGoOn;
 }
 
-absl::Status IngestStream::HandleMessage(const grpc::ByteBuffer& message) {
+absl::Status IngestStream::HandleMessage(grpc::ByteBuffer* message) {
   google::protobuf::ArenaOptions arena_options;
   arena_options.initial_block = arena_block_.data();
   arena_options.initial_block_size = arena_block_.size();
   google::protobuf::Arena arena(arena_options);
   auto* request = google::protobuf::Arena::CreateMessage<v1::IngestRequest>(&arena);
-  grpc::ByteBuffer bytes = message;
-  grpc::ProtoBufferReader reader(&bytes);
+  grpc::ProtoBufferReader reader(message);
   if (!reader.status().ok() || !request->ParseFromZeroCopyStream(&reader)) {
     return absl::InvalidArgumentError(
         absl::StrCat("message ", messages_, " is not an IngestRequest"));
@@ -222,7 +232,7 @@ absl::Status IngestStream::HandleHello(const v1::Hello& hello) {
   zone_ = *zone;
   clock_ = service_->tracker_->zone(zone_).clock;
   deadline_.reset();
-  sensor_->last_message = service_->clock_->Now();
+  Set(service_->clock_->Now(), &sensor_->last_message);
 
   v1::IngestResponse response;
   v1::Welcome* welcome = response.mutable_welcome();
@@ -239,7 +249,8 @@ absl::Status IngestStream::HandleHello(const v1::Hello& hello) {
 
 absl::Status IngestStream::HandleBatch(const v1::SequencedBatch& batch) {
   const uint64_t applied = sensor_->applied_sequence.load(std::memory_order_relaxed);
-  sensor_->last_message = service_->clock_->Now();
+  const Time now = service_->clock_->Now();
+  Set(now, &sensor_->last_message);
   if (batch.sequence() == 0) return absl::InvalidArgumentError("batch.sequence 0 is below 1");
   if (batch.sequence() > applied + 1) {
     return absl::FailedPreconditionError(
@@ -248,25 +259,25 @@ absl::Status IngestStream::HandleBatch(const v1::SequencedBatch& batch) {
   ++unacknowledged_batches_;
   if (batch.sequence() <= applied) {
     const uint64_t packets = PacketReader::CountOf(batch.packets());
-    sensor_->session_duplicate_packets += packets;
-    sensor_->duplicate_packets += packets;
+    Add(packets, &sensor_->session_duplicate_packets);
+    Add(packets, &sensor_->duplicate_packets);
     return absl::OkStatus();
   }
   if (const std::optional<BatchError> error =
           reader_.Read(batch.packets(), service_->options_.batch_packets_max)) {
     RejectBatch(batch, *error);
   } else {
-    Track();
+    Track(now);
   }
-  sensor_->applied_sequence.store(batch.sequence());
+  Set(batch.sequence(), &sensor_->applied_sequence);
   return absl::OkStatus();
 }
 
 void IngestStream::RejectBatch(const v1::SequencedBatch& batch, const BatchError& error) {
   const uint32_t packets = PacketReader::CountOf(batch.packets());
-  sensor_->session_rejected_packets += packets;
-  sensor_->rejected_packets += packets;
-  ++sensor_->rejected_batches;
+  Add(packets, &sensor_->session_rejected_packets);
+  Add(packets, &sensor_->rejected_packets);
+  Add(1, &sensor_->rejected_batches);
   v1::RejectedBatch* rejected = ack_.add_rejected();
   rejected->set_sequence(batch.sequence());
   rejected->set_reason(error.reason);
@@ -274,26 +285,23 @@ void IngestStream::RejectBatch(const v1::SequencedBatch& batch, const BatchError
   rejected->set_packets(packets);
 }
 
-void IngestStream::Track() {
+void IngestStream::Track(Time now) {
   const std::span<const Packet> packets = reader_.packets();
-  const Time now = service_->clock_->Now();
   verdicts_.resize(packets.size());
   service_->tracker_->Process({zone_, now, sensor_->index}, packets, verdicts_);
   service_->options_.on_events();
-  Time newest = kNeverYet;
-  for (const Packet& packet : packets) newest = std::max(newest, packet.time);
-  sensor_->session_applied_packets += packets.size();
-  sensor_->applied_packets += packets.size();
-  ++sensor_->session_applied_batches;
-  ++sensor_->applied_batches;
-  sensor_->last_packet = newest;
+  Add(packets.size(), &sensor_->session_applied_packets);
+  Add(packets.size(), &sensor_->applied_packets);
+  Add(1, &sensor_->session_applied_batches);
+  Add(1, &sensor_->applied_batches);
+  Set(reader_.newest(), &sensor_->last_packet);
   if (clock_ == ZoneClock::kServer) {
-    sensor_->lag_ns = std::max<int64_t>((now - newest).count(), 0);
+    Set(std::max<int64_t>((now - reader_.newest()).count(), 0), &sensor_->lag_ns);
   }
 }
 
 void IngestStream::HandleHeartbeat(const v1::Heartbeat& heartbeat) {
-  sensor_->last_message = service_->clock_->Now();
+  Set(service_->clock_->Now(), &sensor_->last_message);
   if (heartbeat.time_unix_ns() != 0) {
     const auto nanos =
         static_cast<int64_t>(std::min<uint64_t>(heartbeat.time_unix_ns(), PacketReader::kTimeMax));
@@ -301,10 +309,10 @@ void IngestStream::HandleHeartbeat(const v1::Heartbeat& heartbeat) {
   }
   if (!heartbeat.has_counts()) return;
   const v1::SensorCounts& counts = heartbeat.counts();
-  sensor_->captured_packets = counts.captured_packets();
-  sensor_->filtered_packets = counts.filtered_packets();
-  sensor_->kernel_dropped_packets = counts.kernel_dropped_packets();
-  sensor_->buffer_dropped_packets = counts.buffer_dropped_packets();
+  Set(counts.captured_packets(), &sensor_->captured_packets);
+  Set(counts.filtered_packets(), &sensor_->filtered_packets);
+  Set(counts.kernel_dropped_packets(), &sensor_->kernel_dropped_packets);
+  Set(counts.buffer_dropped_packets(), &sensor_->buffer_dropped_packets);
 }
 
 void IngestStream::SendAck() {
@@ -345,6 +353,8 @@ void IngestStream::End(const absl::Status& status) {
     writing_ = false;
     if (ok) StartWrite();
   }
+  // Before the client knows: it may open the session again at once.
+  if (sensor_ != nullptr) service_->sensors_->Close(sensor_);
   stream_.Finish(ToGrpcStatus(status), AsPointer(Tag::kFinish));
   bool finished = false;
   while ((!finished || reading_) && queue_.Next(&tag, &ok)) {

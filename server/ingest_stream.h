@@ -45,11 +45,12 @@ class IngestStream {
   Next HandleRead(bool ok);
   void HandleTimeout();
 
-  absl::Status HandleMessage(const grpc::ByteBuffer& message);
+  absl::Status HandleMessage(grpc::ByteBuffer* message);
   absl::Status HandleHello(const v1::Hello& hello);
   absl::Status HandleBatch(const v1::SequencedBatch& batch);
   void HandleHeartbeat(const v1::Heartbeat& heartbeat);
-  void Track();
+  // Gives the packets that reader_ has to the tracker.
+  void Track(Time now);
   void RejectBatch(const v1::SequencedBatch& batch, const BatchError& error);
 
   // Queues a response; responses leave in order, one at a time.

@@ -2,6 +2,7 @@
 // packet_batch.proto.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -182,6 +183,86 @@ TEST(PacketReaderTest, ChunksOfAPacketHaveALimit) {
   EXPECT_EQ(error->detail, "column sctp_chunks.index: packet 0 has more than 16384 chunks");
 }
 
+void AddOptions(v1::PacketBatch* batch, uint32_t index, uint32_t options) {
+  batch->mutable_tcp_options()->add_index(index);
+  batch->mutable_tcp_options()->add_options(options);
+  batch->mutable_tcp_options()->add_sack_edge(0);
+}
+
+// Many packets are looked at together; each must still be seen by itself.
+constexpr int kLongBatch = 100;
+
+v1::PacketBatch LongBatch() {
+  v1::PacketBatch batch = Ipv4Batch();
+  while (batch.kind_size() < kLongBatch) {
+    AddIpv4Row(&batch, Kind(kProtocolTcp, tcp_flag::kAck, 52), Shape(500, 5, 5));
+  }
+  return batch;
+}
+
+TEST(PacketReaderTest, FindsAFaultWhereverItIs) {
+  PacketReader reader;
+  ASSERT_FALSE(reader.Read(LongBatch(), kLongBatch).has_value());
+  struct Fault {
+    uint32_t kind;
+    uint32_t shape;
+  };
+  const std::vector<Fault> faults = {
+      {Kind(kProtocolTcp, 0, 39), Shape(0, 5, 5)},
+      {Kind(kProtocolTcp, 0, 52), Shape(0, 4, 5)},
+      {Kind(kProtocolTcp, 0, 52), Shape(0, 5, 4)},
+      {Kind(kProtocolUdp, 0, 19), Shape(0, 5, 0)},
+      {Kind(kProtocolUdp, 0, 20), Shape(0, 5, 1)},
+      {Kind(kProtocolSctp, 0, 52), Shape(0, 5, 0)},
+      {Kind(kProtocolTcp, 0, 52), Shape(0, 5, 5) | kSparse},
+      {Kind(kProtocolTcp, 0, 52), Shape(0, 5, 5) | kMalformed},
+      {Kind(kProtocolTcp, 0, 52), Shape(0, 5, 5) | 0x80000000u},
+  };
+  for (int place = 0; place < kLongBatch; ++place) {
+    const std::string name = "packet " + std::to_string(place);
+    for (const Fault& fault : faults) {
+      v1::PacketBatch batch = LongBatch();
+      batch.set_kind(place, fault.kind);
+      batch.set_shape(place, fault.shape);
+      const auto error = reader.Read(batch, kLongBatch);
+      ASSERT_TRUE(error.has_value()) << name;
+      EXPECT_NE(error->detail.find(name), std::string::npos) << error->detail;
+    }
+    v1::PacketBatch batch = LongBatch();
+    AddOptions(&batch, static_cast<uint32_t>(place), 0x200);
+    const auto error = reader.Read(batch, kLongBatch);
+    ASSERT_TRUE(error.has_value()) << name;
+    EXPECT_NE(error->detail.find(name + " is 0, but"), std::string::npos) << error->detail;
+  }
+}
+
+TEST(PacketReaderTest, ReadsTheRowsOfALongBatchEachByItself) {
+  v1::PacketBatch batch = LongBatch();
+  const std::vector<uint32_t> places = {0, 31, 32, 63, 64, 98, 99};
+  for (const uint32_t place : places) {
+    const auto row = static_cast<int>(place);
+    batch.set_kind(row, Kind(kProtocolTcp, 0, 65'535));
+    batch.set_shape(row, batch.shape(row) | kSparse);
+    batch.set_time_delta_ns(row, 1000 - place);
+    batch.mutable_long_lengths()->add_index(place);
+    batch.mutable_long_lengths()->add_total_length(70'000 + place);
+    batch.mutable_long_lengths()->add_network_header_length(20);
+  }
+  PacketReader reader;
+  const auto error = reader.Read(batch, kLongBatch);
+  ASSERT_FALSE(error.has_value()) << error->detail;
+  EXPECT_EQ(UnixNanos(reader.newest()), 1'000'001'000);
+  for (uint32_t i = 0; i < kLongBatch; ++i) {
+    const bool is_long = std::find(places.begin(), places.end(), i) != places.end();
+    EXPECT_EQ(reader.packets()[i].total_length, is_long ? 70'000 + i : 52) << i;
+    EXPECT_EQ(reader.packets()[i].payload_length, is_long ? 69'960 + i : 12) << i;
+  }
+  // What the batch before left behind is not seen.
+  ASSERT_FALSE(reader.Read(Ipv4Batch(), kLongBatch).has_value());
+  EXPECT_EQ(reader.packets().size(), 2u);
+  EXPECT_EQ(reader.packets()[0].total_length, 52u);
+}
+
 struct BadBatch {
   const char* name;
   v1::BatchRejection reason;
@@ -202,12 +283,6 @@ TEST_P(PacketReaderBadBatchTest, IsRejectedAndSaysWhy) {
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->reason, row.reason) << error->detail;
   EXPECT_NE(error->detail.find(row.detail), std::string::npos) << error->detail;
-}
-
-void AddOptions(v1::PacketBatch* batch, uint32_t index, uint32_t options) {
-  batch->mutable_tcp_options()->add_index(index);
-  batch->mutable_tcp_options()->add_options(options);
-  batch->mutable_tcp_options()->add_sack_edge(0);
 }
 
 const std::vector<BadBatch> kBadBatches = {
@@ -276,6 +351,13 @@ const std::vector<BadBatch> kBadBatches = {
      [](auto* b) { b->set_shape(0, Shape(0, 5, 4)); }},
     {"LongExtensionsWithoutLengths", v1::BATCH_REJECTION_LENGTHS, "long_lengths",
      [](auto* b) { b->set_shape(0, Shape(0, 15, 5)); }, true},
+    {"HeadersBeyondAllNumbers", v1::BATCH_REJECTION_LENGTHS, "headers of 4294967280 and 20 bytes",
+     [](auto* b) {
+       b->set_shape(0, b->shape(0) | kSparse);
+       b->mutable_long_lengths()->add_index(0);
+       b->mutable_long_lengths()->add_total_length(0xFFFFFFFF);
+       b->mutable_long_lengths()->add_network_header_length(0xFFFFFFF0);
+     }},
     {"QuoteOfTheOtherFamily", v1::BATCH_REJECTION_COLUMN_LENGTH, "icmp_errors.source ",
      [](auto* b) {
        b->set_shape(0, b->shape(0) | kSparse);
