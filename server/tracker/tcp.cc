@@ -372,7 +372,6 @@ bool UpdateTcpByPlainAck(const Packet& packet, Direction direction, const TcpSet
       packet, direction, TcpClass::kAck, end, TcpState::kEstablished, settings.be_liberal};
   if (!PlainAckCheck(question, tcp).MoveIfItFits()) return false;
   tcp->last_class = TcpClass::kAck;
-  tcp->last_direction = direction;
   *timeout = ChooseTimeout(settings, *tcp, TcpClass::kAck);
   return true;
 }

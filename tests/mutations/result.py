@@ -8,7 +8,7 @@ import re
 PACKETS = 20000
 HEADER = "file\tplace\toriginal\tmutated\tpackets\treason"
 
-Proof = collections.namedtuple("Proof", "line file place changes reason")
+Proof = collections.namedtuple("Proof", "line file place changes reason rare")
 
 
 class Proofs:
@@ -17,6 +17,9 @@ class Proofs:
       in FILE PLACE
       change ORIGINAL => MUTATED    one or more; in all four * stands for any text
       because SENTENCE              goes on in lines that begin with a space
+
+    `rarely SENTENCE` instead of `because`: it can be caught, but not within
+    PACKETS; a scenario states the rule.
 
     Lines that begin with # are comments.
     """
@@ -35,11 +38,13 @@ class Proofs:
             elif word == "":
                 block["because"] += " " + rest.strip()
             elif word == "in" and not block and rest.count(" ") >= 1:
-                block = {"line": number, "in": rest.split(" ", 1), "change": [], "because": ""}
+                block = {"line": number, "in": rest.split(" ", 1), "change": [], "because": "",
+                         "rare": False}
             elif word == "change" and block and " => " in rest:
                 block["change"].append(rest.rsplit(" => ", 1))
-            elif word == "because" and block:
+            elif word in ("because", "rarely") and block:
                 block["because"] = rest
+                block["rare"] = word == "rarely"
             else:
                 raise ValueError(f"unreachable.txt:{number}: {line}")
         self.used = set()
@@ -50,17 +55,25 @@ class Proofs:
         patterns = [(_pattern(original), _pattern(mutated)) for original, mutated in block["change"]]
         self.proofs.append(
             Proof(block["line"], _pattern(block["in"][0]), _pattern(block["in"][1]), patterns,
-                  block["because"]))
+                  block["because"], block["rare"]))
 
     def reason(self, mutant):
         """The sentence for this mutant; empty when there is none."""
+        proof = self._proof(mutant)
+        return proof.reason if proof else ""
+
+    def may_be_caught_after(self, mutant):
+        """Packets after which it may be caught all the same; None: never."""
+        return PACKETS if self._proof(mutant).rare else None
+
+    def _proof(self, mutant):
         for proof in self.proofs:
             if proof.file.fullmatch(mutant.file) and proof.place.fullmatch(mutant.place):
                 for i, (original, mutated) in enumerate(proof.changes):
                     if original.fullmatch(mutant.original) and mutated.fullmatch(mutant.mutated):
                         self.used.add((proof.line, i))
-                        return proof.reason
-        return ""
+                        return proof
+        return None
 
     def unused(self):
         """Findings: changes that no mutant is, of those asked for."""
@@ -91,7 +104,8 @@ def judge(mutants, caught, proofs):
     for mutant in mutants:
         packets = caught[mutant.number]
         proved = proofs.reason(mutant) != ""
-        if proved and packets > 0:
+        limit = proofs.may_be_caught_after(mutant) if proved else None
+        if proved and packets > 0 and (limit is None or packets <= limit):
             findings.append(f"said to be unreachable, but caught after {packets}: {name(mutant)}")
         if not proved and not _is_caught(packets):
             after = f" within {PACKETS} but after {packets}" if packets else ""
