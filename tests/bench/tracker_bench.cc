@@ -109,7 +109,7 @@ void RunTracker(benchmark::State& state, const WorkloadOptions& options, size_t 
 
 std::string HashMapOf(const WorkloadOptions& options) {
   return absl::StrCat("HashMap/connections:", options.connections,
-                      "/ip:", options.family == Family::kIpv4 ? 4 : 6, "/manual_time");
+                      "/ip:", options.family == Family::kIpv4 ? 4 : 6);
 }
 
 void Established(benchmark::State& state) {
@@ -131,12 +131,12 @@ void Udp(benchmark::State& state) {
 // All connections between two addresses: one slot has them all.
 void OnePair(benchmark::State& state) {
   const WorkloadOptions options{.connections = 10'000, .one_pair = true};
-  RunTracker(state, options, kRun, "Established/connections:10000/ip:4/manual_time");
+  RunTracker(state, options, kRun, "Established/connections:10000/ip:4");
 }
 
 void SmallPages(benchmark::State& state) {
   CT_CHECK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
-  RunTracker(state, {}, kRun, "Established/connections:1000000/ip:4/manual_time");
+  RunTracker(state, {}, kRun, "Established/connections:1000000/ip:4");
   CT_CHECK(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0);
 }
 
@@ -178,7 +178,7 @@ void Threads(benchmark::State& state) {
   }
   CT_CHECK(Accepted(*tracker) - before == sent);
   state.SetItemsProcessed(static_cast<int64_t>(sent));
-  if (threads > 1) state.SetLabel("yardstick:Threads/threads:1/manual_time");
+  if (threads > 1) state.SetLabel("yardstick:Growth/threads:1");
 }
 
 // Yardstick: a random cache line read, changed and written for each packet.
@@ -243,7 +243,7 @@ BENCHMARK(Batches)->ArgName("packets")->Arg(1)->Arg(64)->Arg(512)->Arg(4096)->Us
 BENCHMARK(Udp)->UseManualTime();
 BENCHMARK(OnePair)->UseManualTime();
 BENCHMARK(SmallPages)->UseManualTime();
-BENCHMARK(Threads)->ArgName("threads")->DenseRange(1, 2)->UseManualTime();
+BENCHMARK(Threads)->Name("Growth")->ArgName("threads")->DenseRange(1, 2)->UseManualTime();
 BENCHMARK(Growth)
     ->ArgName("connections")
     ->RangeMultiplier(10)
