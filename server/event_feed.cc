@@ -1,5 +1,6 @@
 #include "server/event_feed.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -7,6 +8,12 @@ namespace conntrack {
 namespace {
 
 constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
+
+// True when all that `message` covers lies behind `next`.
+bool LiesBehind(const std::vector<uint64_t>& next, const WatchMessage& message) {
+  return std::all_of(message.ranges.begin(), message.ranges.end(),
+                     [&](const SlotRange& range) { return range.first >= next[range.slot]; });
+}
 
 }  // namespace
 
@@ -25,7 +32,14 @@ std::optional<EventFeed::Place> EventFeed::FindPlace(const std::vector<uint64_t>
     Restart(next);
   }
   const MutexLock kept_lock(&kept_mutex_);
-  return Place{end_, reader_.next()};
+  Place place{end_, reader_.next()};
+  // The earlier it is, the more comes from the feed.
+  for (auto message = kept_.rbegin(); message != kept_.rend(); ++message) {
+    if (!LiesBehind(next, **message)) break;
+    for (const SlotRange& range : (*message)->ranges) place.next[range.slot] = range.first;
+    --place.number;
+  }
+  return place;
 }
 
 void EventFeed::Join() {

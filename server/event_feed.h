@@ -31,8 +31,8 @@ class EventFeed {
     uint64_t number = 0;
     std::vector<uint64_t> next;
   };
-  // A place for a watcher that stands at `next` to go on from: not before `next`
-  // in any slot. Nullopt when the feed is too far behind to tell; then the
+  // The first place for a watcher that stands at `next` to go on from: not before
+  // `next` in any slot. Nullopt when the feed is too far behind to tell; then the
   // watcher is better off alone, until it asks again.
   std::optional<Place> FindPlace(const std::vector<uint64_t>& next);
 
@@ -48,7 +48,7 @@ class EventFeed {
 
  private:
   // Messages are kept up to this size together, and the latest in any case.
-  static constexpr size_t kKeptBytes = 16u << 20;
+  static constexpr size_t kKeptBytes = 64u << 20;
   // How many messages FindPlace makes at most.
   static constexpr int kMessagesAhead = 4;
 

@@ -135,6 +135,20 @@ TEST_F(EventFeedTest, WhoComesFromEarlierFollowsOnceItHasCaughtUp) {
   EXPECT_EQ(now.events(), 10u);
 }
 
+TEST_F(EventFeedTest, WhoComesToAMessageThatIsKeptFollowsAtOnce) {
+  Begin();
+  Checked first(tracker_.get(), wire_, feed_.get());
+  EXPECT_FALSE(first.Take());
+  Checked second(tracker_.get(), wire_, feed_.get());
+  Make(20'000);
+  first.TakeAll();
+  ASSERT_TRUE(second.Take());
+  EXPECT_TRUE(second.follows());
+  second.TakeAll();
+  EXPECT_EQ(first.message(), second.message());
+  EXPECT_EQ(second.events(), 20'000u);
+}
+
 TEST_F(EventFeedTest, WhoIsAheadOfAllDoesNotWaitForThem) {
   Begin();
   Checked slow(tracker_.get(), wire_, feed_.get());
