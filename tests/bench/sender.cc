@@ -98,6 +98,7 @@ class Stream {
 
 void SendAll(const std::vector<std::unique_ptr<Stream>>& streams) {
   std::vector<std::thread> threads;
+  threads.reserve(streams.size());
   for (const auto& stream : streams) threads.emplace_back([&stream] { stream->Send(); });
   for (std::thread& thread : threads) thread.join();
 }

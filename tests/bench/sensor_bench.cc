@@ -165,6 +165,7 @@ std::vector<std::string> MakeFrames() {
   std::vector<Packet> packets(4096);
   workload.Fill(packets);
   std::vector<std::string> frames;
+  frames.reserve(packets.size());
   for (const Packet& packet : packets) frames.push_back(MakeFrame(packet));
   return frames;
 }

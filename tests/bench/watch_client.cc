@@ -284,6 +284,7 @@ WatchClients::WatchClients(const WatchClientsOptions& options) {
       absl::BytesToHexString(options.resume_token),
   };
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   CT_CHECK(posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, arguments.data(), environ) == 0);

@@ -95,8 +95,8 @@ TEST(EventsTest, WhatAReaderHoldsStaysAndIsCounted) {
 TEST(EventsTest, LogsShareOneBudget) {
   constexpr uint64_t kSegments = 16;
   EventBudget budget(kSegments * kSegmentBytes);
-  std::vector<std::unique_ptr<EventLog>> logs;
-  for (int i = 0; i < 8; ++i) logs.push_back(std::make_unique<EventLog>(&budget));
+  std::vector<std::unique_ptr<EventLog>> logs(8);
+  for (auto& log : logs) log = std::make_unique<EventLog>(&budget);
   testing::Random random(testing::TestSeed());
   std::vector<uint64_t> appended(logs.size(), 0);
   for (int i = 0; i < 50'000; ++i) {

@@ -51,6 +51,7 @@ TEST(FilterRandomTest, CompiledFiltersAgreeWithTheNaiveEvaluation) {
   int matches = 0;
   for (int i = 0; i < kFilters; ++i) {
     std::vector<StoredConnection> connections;
+    connections.reserve(kConnectionsPerFilter);
     for (int j = 0; j < kConnectionsPerFilter; ++j) {
       connections.push_back(testing::RandomConnection(kNow, &random));
     }

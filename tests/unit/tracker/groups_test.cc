@@ -102,8 +102,8 @@ std::vector<std::string> RandomFields(testing::Random* random) {
 TEST(GroupsTest, EveryGroupIsWhatTheFilterOfItsValuesFinds) {
   testing::Random random(testing::TestSeed());
   for (int round = 0; round < 300; ++round) {
-    std::vector<StoredConnection> connections;
-    for (int i = 0; i < 120; ++i) connections.push_back(testing::RandomConnection(kNow, &random));
+    std::vector<StoredConnection> connections(120);
+    for (auto& connection : connections) connection = testing::RandomConnection(kNow, &random);
     const std::vector<std::string> fields = RandomFields(&random);
     Groups groups(MakeGrouping(fields), 1000);
     AddAll(connections, &groups);
