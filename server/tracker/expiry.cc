@@ -98,7 +98,7 @@ bool Expiry::PopDue(Time now, Records* records, RecordHandle* handle) {
   if (next_ > now) return false;
   OpenBuckets(now, records);
   bool found = false;
-  Near entry;
+  Near entry{};
   while (!found && TakeEarliest(now, &entry)) {
     Time* armed = records->Armed(entry.handle);
     if (armed == nullptr || *armed != entry.deadline) continue;  // Stale.

@@ -8,8 +8,8 @@
 //
 // Thread-safe. Packets of one connection are tracked in the order of the calls.
 //
-// A packet of a known connection costs two hashes, a share of one slot lock per
-// batch, and no allocation.
+// A packet of a known connection costs two hashes, its share of two short holds
+// of a slot's lock for each batch, and no allocation.
 #pragma once
 
 #include <atomic>

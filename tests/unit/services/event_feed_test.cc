@@ -14,12 +14,13 @@ namespace conntrack {
 namespace {
 
 constexpr Time kNow = TimeFromUnixNanos(1'700'000'000'000'000'000);
+constexpr uint32_t kSlots = 16;
 
 class EventFeedTest : public ::testing::Test {
  protected:
   static TrackerOptions Options(uint64_t event_bytes) {
     TrackerOptions options;
-    options.slot_count = 16;
+    options.slot_count = kSlots;
     options.event_bytes_max = event_bytes;
     return options;
   }
@@ -27,7 +28,6 @@ class EventFeedTest : public ::testing::Test {
   void Begin(uint64_t event_bytes = 64u << 20) {
     tracker_ = std::make_unique<Tracker>(Options(event_bytes));
     ASSERT_TRUE(tracker_->OpenZone(0, ZoneClock::kServer, ZoneSettings{}).ok());
-    wire_ = {&sensors_, tracker_->options().slot_count};
     feed_ = std::make_unique<EventFeed>(tracker_.get(), wire_);
   }
 
@@ -47,7 +47,7 @@ class EventFeedTest : public ::testing::Test {
 
   SensorRegistry sensors_{1};
   std::unique_ptr<Tracker> tracker_;
-  WireContext wire_;
+  WireContext wire_ = {&sensors_, kSlots};
   std::unique_ptr<EventFeed> feed_;
   uint32_t made_ = 0;
 };
@@ -166,7 +166,7 @@ TEST_F(EventFeedTest, WhoIsAheadOfAllDoesNotWaitForThem) {
 }
 
 TEST_F(EventFeedTest, WhatTheTrackerGaveUpIsToldToAll) {
-  Begin(4 * wire_.slot_count * sizeof(EventSegment) + 64 * sizeof(EventSegment));
+  Begin((4 * kSlots + 64) * sizeof(EventSegment));
   Checked a(tracker_.get(), wire_, feed_.get());
   Checked b(tracker_.get(), wire_, feed_.get());
   EXPECT_FALSE(a.Take());
