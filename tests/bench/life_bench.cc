@@ -38,16 +38,9 @@ void Send(Tracker* tracker, Time now, std::span<const Packet> packets) {
   }
 }
 
-std::unique_ptr<Tracker> EmptyTracker(uint64_t connections_max, const ZoneSettings& settings = {}) {
-  TrackerOptions options;
-  options.zone_settings = settings;
-  options.slot_hash_seed = 0x5EED;
-  options.table_secret = 0x5EC2E7;
-  options.event_bytes_max = 16u << 20;
-  options.zone_settings.connections_max = connections_max;
-  auto tracker = std::make_unique<Tracker>(options);
-  CT_CHECK(tracker->OpenZone(0, ZoneClock::kServer, options.zone_settings).ok());
-  return tracker;
+std::unique_ptr<Tracker> EmptyTracker(uint64_t connections_max, ZoneSettings settings = {}) {
+  settings.connections_max = connections_max;
+  return MakeEmptyTracker(settings);
 }
 
 // Connections of one packet that come and expire while a million others stay.

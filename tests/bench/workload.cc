@@ -107,17 +107,23 @@ void OpenConnections(Workload* workload, Tracker* tracker, ZoneIndex zone, Time 
   CT_CHECK(tracker->connections() - before == workload->connections());
 }
 
-std::unique_ptr<Tracker> MakeTracker(std::span<Workload> workloads) {
-  uint64_t connections = 0;
-  for (const Workload& workload : workloads) connections += workload.connections();
+std::unique_ptr<Tracker> MakeEmptyTracker(const ZoneSettings& settings) {
   TrackerOptions options;
   options.slot_hash_seed = 0x5EED;
   options.table_secret = 0x5EC2E7;
   // Small: benchmarks that read no events should not fill memory with them.
   options.event_bytes_max = 16u << 20;
-  options.zone_settings.connections_max = connections;
+  options.zone_settings = settings;
   auto tracker = std::make_unique<Tracker>(options);
   CT_CHECK(tracker->OpenZone(0, ZoneClock::kServer, options.zone_settings).ok());
+  return tracker;
+}
+
+std::unique_ptr<Tracker> MakeTracker(std::span<Workload> workloads) {
+  ZoneSettings settings;
+  settings.connections_max = 0;
+  for (const Workload& workload : workloads) settings.connections_max += workload.connections();
+  auto tracker = MakeEmptyTracker(settings);
   for (Workload& workload : workloads) OpenConnections(&workload, tracker.get(), 0, kNow);
   return tracker;
 }

@@ -81,6 +81,9 @@ class Workload {
 // Opens all connections of `workload` in a zone, at the server's time `now`.
 void OpenConnections(Workload* workload, Tracker* tracker, ZoneIndex zone, Time now);
 
+// A tracker without connections; its one zone has these settings.
+std::unique_ptr<Tracker> MakeEmptyTracker(const ZoneSettings& settings);
+
 // A tracker with one zone that has room for the connections of all workloads,
 // and all of them open in it.
 std::unique_ptr<Tracker> MakeTracker(std::span<Workload> workloads);
