@@ -8,9 +8,9 @@
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
 #include "server/convert_connection.h"
+#include "server/slice_writer.h"
 
 namespace conntrack {
 
@@ -34,21 +34,10 @@ class ConnectionPage {
   grpc::ByteBuffer Finish(const std::string& next_page_token);
 
  private:
-  // Of one connection with its head.
-  static constexpr size_t kRowRoom = kConnectionRoom + 3;
-  static constexpr size_t kBlockBytes = 128u << 10;
-
-  void CloseBlock();
-
   const WireContext& context_;
   const size_t connections_max_;
   size_t connections_ = 0;
-  // Full blocks, and their bytes.
-  std::vector<grpc::Slice> blocks_;
-  size_t closed_bytes_ = 0;
-  // The block that is written, and how far.
-  grpc::Slice block_;
-  size_t block_bytes_ = 0;
+  SliceWriter rows_;
 };
 
 }  // namespace conntrack

@@ -154,4 +154,13 @@ void WriteConnection(const ConnectionRef& connection, Time now, const WireContex
   *writer = copy;
 }
 
+void AddConnection(int field, const ConnectionRef& connection, Time now, const WireContext& context,
+                   SliceWriter* rows) {
+  WireWriter out(rows->Reserve(kConnectionRowRoom));
+  char* const begin = out.BeginLong(field);
+  WriteConnection(connection, now, context, &out);
+  out.EndLong(begin);
+  rows->Commit(out.end());
+}
+
 }  // namespace conntrack

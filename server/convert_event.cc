@@ -111,11 +111,7 @@ WatchMessage MakeLoss(std::vector<SlotRange> ranges, uint64_t epoch) {
 }
 
 void SnapshotBatchWriter::Add(const ConnectionRef& connection, Time now) {
-  WireWriter out(rows_.Reserve(kEventRoom));
-  char* const begin = out.BeginLong(v1::SnapshotBatch::kConnectionsFieldNumber);
-  WriteConnection(connection, now, context_, &out);
-  out.EndLong(begin);
-  rows_.Commit(out.end());
+  AddConnection(v1::SnapshotBatch::kConnectionsFieldNumber, connection, now, context_, &rows_);
 }
 
 grpc::ByteBuffer SnapshotBatchWriter::Take() {

@@ -1,19 +1,19 @@
 #include "server/event_feed.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace conntrack {
 namespace {
-
-constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
 
 // True when all that `message` covers lies behind `next`.
 bool LiesBehind(const std::vector<uint64_t>& next, const WatchMessage& message) {
   return std::all_of(message.ranges.begin(), message.ranges.end(),
                      [&](const SlotRange& range) { return range.first >= next[range.slot]; });
 }
+
+// All that the feed is for see every event.
+Shown ShowAsItIs(const Event& /*event*/, uint32_t /*slot*/) { return Shown::kAsItIs; }
 
 }  // namespace
 
@@ -82,8 +82,7 @@ std::optional<std::shared_ptr<const WatchMessage>> EventFeed::Take(uint64_t numb
 }
 
 std::shared_ptr<const WatchMessage> EventFeed::Make() {
-  auto read = reader_.Read([](uint32_t) { return kNoEnd; },
-                           [](const Event&, uint32_t) { return Shown::kAsItIs; });
+  auto read = reader_.Read([](uint32_t) { return EventReader::kNoEnd; }, ShowAsItIs);
   if (!read.has_value()) return nullptr;
   auto message = std::make_shared<const WatchMessage>(*std::move(read));
   const MutexLock lock(&kept_mutex_);
@@ -120,8 +119,10 @@ std::shared_ptr<const WatchMessage> FeedFollower::Next() {
     TryToFollow();
   }
   auto read = reader_.Read(
-      [this](uint32_t slot) { return place_.has_value() ? place_->next[slot] : kNoEnd; },
-      [](const Event&, uint32_t) { return Shown::kAsItIs; });
+      [this](uint32_t slot) {
+        return place_.has_value() ? place_->next[slot] : EventReader::kNoEnd;
+      },
+      ShowAsItIs);
   if (!read.has_value()) return nullptr;
   return std::make_shared<const WatchMessage>(*std::move(read));
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -43,6 +44,8 @@ class EventReader {
   // The next message, from the slot after the last one visited on, so that no
   // slot waits for ever. Nullopt when there is nothing new.
   std::optional<WatchMessage> Read(EndOf end_of, Show show);
+  // The end of a slot that is read as far as it goes.
+  static constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
   // Read begins with this slot.
   void BeginWith(uint32_t slot) { first_slot_ = slot; }
 

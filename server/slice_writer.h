@@ -36,14 +36,18 @@ class SliceWriter {
   // Bytes since the last Take.
   size_t size() const { return done_bytes_ + used_; }
 
-  // `head` and all that was written behind it; begins anew.
-  grpc::ByteBuffer Take(const grpc::Slice& head) {
+  // All that was written; begins anew.
+  grpc::ByteBuffer Take() {
     FinishBlock();
-    done_.insert(done_.begin(), head);
     const grpc::ByteBuffer message(done_.data(), done_.size());
     done_.clear();
     done_bytes_ = 0;
     return message;
+  }
+  // The same behind `head`.
+  grpc::ByteBuffer Take(const grpc::Slice& head) {
+    done_.insert(done_.begin(), head);
+    return Take();
   }
 
   static constexpr size_t kBlockBytes = 64u << 10;

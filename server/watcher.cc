@@ -1,6 +1,5 @@
 #include "server/watcher.h"
 
-#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -17,7 +16,6 @@ namespace {
 constexpr std::chrono::seconds kBookmarkInterval{1};
 constexpr size_t kTokenInStatusBytesMax = 4096;
 
-constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
 }  // namespace
 
 Watcher::Watcher(WatchService* service)
@@ -197,7 +195,7 @@ void Watcher::FillWith(const v1::WatchResponse& response) {
 uint64_t Watcher::EndOf(uint32_t slot) const {
   // What happened to the held rows after they were read comes after them.
   if (snapshot_ == Snapshot::kHeld && slot == held_step_.slot) return held_step_.sequence + 1;
-  return kNoEnd;
+  return EventReader::kNoEnd;
 }
 
 Shown Watcher::Show(const Event& event, uint32_t slot) {
