@@ -222,16 +222,14 @@ Shown Watcher::Show(const Event& event, uint32_t slot) {
 
 void Watcher::ScanSnapshot() {
   held_ids_.clear();
-  const Time server_now = service_->clock()->Now();
   const uint64_t id_limit = id_limit_[position_.slot];
-  held_step_ =
-      tracker_->Scan(&position_, kPlacesPerStep, server_now, [&](const ConnectionRef& connection) {
-        if (connection.id() >= id_limit) return;
-        const Time now = tracker_->NowOf(connection.record().zone, server_now);
-        if (!filter_.Matches(connection, now)) return;
-        held_.Add(connection, now);
-        held_ids_.push_back(connection.id());
-      });
+  const ScanStepOptions step{
+      .server_now = service_->clock()->Now(), .filter = &filter_, .places_max = kPlacesPerStep};
+  held_step_ = tracker_->Scan(&position_, step, [&](const ConnectionRef& connection, Time now) {
+    if (connection.id() >= id_limit) return;
+    held_.Add(connection, now);
+    held_ids_.push_back(connection.id());
+  });
   snapshot_ = Snapshot::kHeld;
 }
 

@@ -220,23 +220,16 @@ std::optional<StoredConnection> Tracker::Find(ZoneIndex zone, Family family, uin
 }
 
 std::optional<StoredConnection> Tracker::FindId(uint64_t id, Time server_now) {
-  const absl::StatusOr<Filter> filter = Filter::Compile(absl::StrCat("id = ", id), FilterOptions());
-  CT_CHECK(filter.ok());
-  const ScanStepOptions step{.server_now = server_now, .filter = &*filter, .places_max = 512};
+  const ScanStepOptions step{.server_now = server_now, .places_max = 512};
   const auto slot = static_cast<uint32_t>(id % options_.slot_count);
   ScanPosition position{slot, 0};
   std::optional<StoredConnection> found;
   while (!found.has_value() && position.slot == slot) {
-    Scan(&position, step,
-         [&](const ConnectionRef& connection, Time) { found = connection.Copy(); });
+    Scan(&position, step, [&](const ConnectionRef& connection, Time) {
+      if (connection.id() == id) found = connection.Copy();
+    });
   }
   return found;
-}
-
-ScanStep Tracker::Scan(ScanPosition* position, size_t places_max, Time server_now,
-                       absl::FunctionRef<void(const ConnectionRef&)> visit) {
-  return Scan(position, {.server_now = server_now, .places_max = places_max},
-              [&](const ConnectionRef& connection, Time) { visit(connection); });
 }
 
 ScanStep Tracker::Scan(ScanPosition* position, const ScanStepOptions& options, ScanVisit visit) {

@@ -148,9 +148,6 @@ class Tracker {
   // lock, and moves `*position` behind them. A connection that exists during a
   // whole scan is visited exactly once.
   ScanStep Scan(ScanPosition* position, const ScanStepOptions& options, ScanVisit visit);
-  // The same for `places_max` places and every connection in them.
-  ScanStep Scan(ScanPosition* position, size_t places_max, Time server_now,
-                absl::FunctionRef<void(const ConnectionRef&)> visit);
 
   // Events of a slot from `sequence` on, as many as lie together.
   SlotEvents ReadEvents(uint32_t slot, uint64_t sequence);

@@ -64,8 +64,8 @@ void Read(Tracker& tracker, const std::atomic<bool>& stop) {
     ScanPosition position;
     size_t seen = 0;
     while (tracker
-               .Scan(&position, 16, kStart,
-                     [&](const ConnectionRef& connection) { seen += connection.id() != 0; })
+               .Scan(&position, {.server_now = kStart, .places_max = 16},
+                     [&](const ConnectionRef& connection, Time) { seen += connection.id() != 0; })
                .more) {
     }
     for (uint32_t slot = 0; slot < tracker.options().slot_count; ++slot) {
