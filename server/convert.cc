@@ -154,6 +154,13 @@ void ToWire(const ConnectionRef& connection, Time now, const WireContext& contex
   }
   out->set_slot(static_cast<uint32_t>(connection.id() % context.slot_count));
   out->set_mark(connection.extra().mark);
+  ToWire(connection.labels(), out->mutable_labels());
+}
+
+void ToWire(const Labels& labels, google::protobuf::RepeatedField<uint32_t>* out) {
+  for (uint32_t label = 0; label < kLabelCount; ++label) {
+    if (labels.Has(label)) out->Add(label);
+  }
 }
 
 void ToWire(const GroupSums& sums, v1::ConnectionGroup* out) {

@@ -30,6 +30,9 @@ struct WireContext {
 void ToWire(const ConnectionRef& connection, Time now, const WireContext& context,
             v1::Connection* out);
 
+// Adds the numbers of labels that are set, the lowest first.
+void ToWire(const Labels& labels, google::protobuf::RepeatedField<uint32_t>* out);
+
 // Writes the sums of a group, not its values.
 void ToWire(const GroupSums& sums, v1::ConnectionGroup* out);
 

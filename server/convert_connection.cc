@@ -106,6 +106,14 @@ template <typename Pair>
   out->EndShort(begin);
 }
 
+void WriteLabels(const Labels& labels, WireWriter* out) {
+  char* const begin = out->BeginLong(v1::Connection::kLabelsFieldNumber);
+  for (uint32_t label = 0; label < kLabelCount; ++label) {
+    if (labels.Has(label)) out->PackedNumber(label);
+  }
+  out->EndLong(begin);
+}
+
 // Timestamp and Duration look the same: seconds and nanos, both signed.
 [[gnu::always_inline]] inline void WriteNanos(int field, int64_t nanos, WireWriter* out) {
   char* const begin = out->BeginShort(field);
@@ -150,6 +158,12 @@ void WriteConnection(const ConnectionRef& connection, Time now, const WireContex
   }
   out->Number(Wire::kSlotFieldNumber, connection.id() % context.slot_count);
   out->Number(Wire::kMarkFieldNumber, connection.extra().mark);
+  if (const Labels labels = connection.labels(); labels.any()) {
+    // Rare, so that it is a call: with what was written so far.
+    *writer = copy;
+    WriteLabels(labels, writer);
+    copy = *writer;
+  }
   if (const SctpConnection* sctp = connection.sctp()) WriteSctp(*sctp, out);
   *writer = copy;
 }

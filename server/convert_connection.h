@@ -13,7 +13,7 @@
 namespace conntrack {
 
 // Room for one connection: no field is longer than its type allows.
-inline constexpr size_t kConnectionRoom = 768;
+inline constexpr size_t kConnectionRoom = 896;
 // The same with its head.
 inline constexpr size_t kConnectionRowRoom = kConnectionRoom + 3;
 

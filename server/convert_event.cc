@@ -16,10 +16,12 @@ void WriteChanges(const Event& event, WireWriter* out) {
     uint8_t bit;
     v1::EventChange change;
   };
-  constexpr std::array<Bit, 4> kBits = {{{change::kReply, v1::EVENT_CHANGE_REPLY},
+  constexpr std::array<Bit, 6> kBits = {{{change::kReply, v1::EVENT_CHANGE_REPLY},
                                          {change::kAssured, v1::EVENT_CHANGE_ASSURED},
                                          {change::kState, v1::EVENT_CHANGE_STATE},
-                                         {change::kMark, v1::EVENT_CHANGE_MARK}}};
+                                         {change::kMark, v1::EVENT_CHANGE_MARK},
+                                         {change::kLabels, v1::EVENT_CHANGE_LABELS},
+                                         {change::kTimeout, v1::EVENT_CHANGE_TIMEOUT}}};
   if (event.type != EventType::kUpdate || event.changes == 0) return;
   char* const begin = out->BeginShort(v1::Event::kChangesFieldNumber);
   for (const Bit& bit : kBits) {

@@ -156,9 +156,9 @@ std::vector<prometheus::MetricFamily> GrpcMetrics::Collect() const {
   Metric seconds("grpc_server_handling_seconds", "How long calls took.",
                  prometheus::MetricType::Histogram);
   for (const auto& [path, method] : methods_) {
-    const Labels labels = {{"grpc_type", method->type},
-                           {"grpc_service", method->service},
-                           {"grpc_method", method->name}};
+    const MetricLabels labels = {{"grpc_type", method->type},
+                                 {"grpc_service", method->service},
+                                 {"grpc_method", method->name}};
     started.Add(labels, static_cast<double>(Read(method->started)));
     received.Add(labels, static_cast<double>(Read(method->received)));
     sent.Add(labels, static_cast<double>(Read(method->sent)));
@@ -166,7 +166,7 @@ std::vector<prometheus::MetricFamily> GrpcMetrics::Collect() const {
       const uint64_t count = Read(method->handled[code]);
       // OK is always there, so that a rate of errors has its whole.
       if (count == 0 && code != grpc::StatusCode::OK) continue;
-      Labels with_code = labels;
+      MetricLabels with_code = labels;
       with_code.push_back({"grpc_code", kCodeNames[code]});
       handled.Add(std::move(with_code), static_cast<double>(count));
     }

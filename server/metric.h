@@ -10,7 +10,7 @@
 
 namespace conntrack {
 
-using Labels = std::vector<prometheus::ClientMetric::Label>;
+using MetricLabels = std::vector<prometheus::ClientMetric::Label>;
 
 class Metric {
  public:
@@ -18,7 +18,7 @@ class Metric {
       : family_{std::move(name), std::move(help), type, {}} {}
 
   // A counter or a gauge.
-  void Add(Labels labels, double value) {
+  void Add(MetricLabels labels, double value) {
     prometheus::ClientMetric metric;
     metric.label = std::move(labels);
     if (family_.type == prometheus::MetricType::Counter) {

@@ -99,10 +99,10 @@ void Metrics::CollectSensors(std::vector<prometheus::MetricFamily>* families) co
                  MetricType::Counter);
   for (const SensorRegistry::Row& row : sensors_->List()) {
     const Sensor& sensor = *row.sensor;
-    const auto labels = [&](const char* name, const char* value) -> Labels {
+    const auto labels = [&](const char* name, const char* value) -> MetricLabels {
       return {{"sensor", sensor.id}, {name, value}};
     };
-    const Labels only = {{"sensor", sensor.id}};
+    const MetricLabels only = {{"sensor", sensor.id}};
     connected.Add(only, sensor.connected.load() ? 1 : 0);
     batches.Add(labels("outcome", "applied"), Read(sensor.applied_batches));
     batches.Add(labels("outcome", "rejected"), Read(sensor.rejected_batches));

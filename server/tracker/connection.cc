@@ -39,7 +39,7 @@ Key ConnectionRef::key() const {
 }
 
 StoredConnection ConnectionRef::Copy() const {
-  StoredConnection copy{*record_, *extra_, {}};
+  StoredConnection copy{*record_, *extra_, {}, labels()};
   if (record_->ipv6) copy.addresses = *addresses_;
   return copy;
 }

@@ -1,7 +1,8 @@
 // A connection in memory: split by how often its parts are touched. Every
 // packet touches the 128 bytes of Record (two cache lines); creation, expiry
 // and queries also touch Extra; IPv6 keeps its addresses in an AddressPair
-// beside it. ConnectionRef reads all three as one.
+// beside it, and Labels lie further off, where there are any. ConnectionRef reads
+// all of them as one.
 //
 // Plain data. Guarded by the lock of the slot it lives in; a StoredConnection is
 // a copy and belongs to its holder.
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "server/tracker/labels.h"
 #include "server/tracker/settings.h"
 #include "server/tracker/time.h"
 #include "server/tracker/tuple.h"
@@ -169,9 +171,10 @@ struct StoredConnection;
 // the slot's lock, or as long as the StoredConnection.
 class ConnectionRef {
  public:
-  // `addresses` may be null for IPv4.
-  ConnectionRef(const Record* record, const Extra* extra, const AddressPair* addresses)
-      : record_(record), extra_(extra), addresses_(addresses) {}
+  // `addresses` may be null for IPv4, and `labels` where none are set.
+  ConnectionRef(const Record* record, const Extra* extra, const AddressPair* addresses,
+                const Labels* labels)
+      : record_(record), extra_(extra), addresses_(addresses), labels_(labels) {}
 
   const Record& record() const { return *record_; }
   const Extra& extra() const { return *extra_; }
@@ -193,6 +196,7 @@ class ConnectionRef {
   Time created() const { return extra_->created; }
   Time deadline() const { return record_->deadline; }
   Time last_seen() const { return LastSeen(*record_); }
+  Labels labels() const { return labels_ == nullptr ? Labels() : *labels_; }
 
   // Sender and receiver of a packet of `direction`.
   Address source(Direction direction) const { return End(FromFirst(direction)); }
@@ -224,6 +228,7 @@ class ConnectionRef {
   const Record* record_;
   const Extra* extra_;
   const AddressPair* addresses_;
+  const Labels* labels_;
 };
 
 // Up to 64 places side by side, of which some hold a connection. Valid as long
@@ -237,9 +242,12 @@ struct ConnectionBlock {
   const AddressPair* addresses = nullptr;
   // By place, a bit: 1 where there is a connection.
   uint64_t in_use = 0;
+  // Null when none of them has labels.
+  const Labels* labels = nullptr;
 
   ConnectionRef at(uint32_t place) const {
-    return {records + place, extras + place, addresses == nullptr ? nullptr : addresses + place};
+    return {records + place, extras + place, addresses == nullptr ? nullptr : addresses + place,
+            labels == nullptr ? nullptr : labels + place};
   }
 };
 
@@ -248,8 +256,9 @@ struct StoredConnection {
   Record record;
   Extra extra;
   AddressPair addresses;
+  Labels labels;
 
-  ConnectionRef ref() const { return ConnectionRef(&record, &extra, &addresses); }
+  ConnectionRef ref() const { return ConnectionRef(&record, &extra, &addresses, &labels); }
 };
 
 // What a gauge counts connections by: the protocol, and the state of TCP and

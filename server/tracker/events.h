@@ -42,6 +42,8 @@ inline constexpr uint8_t kReply = 1;
 inline constexpr uint8_t kAssured = 2;
 inline constexpr uint8_t kState = 4;
 inline constexpr uint8_t kMark = 8;
+inline constexpr uint8_t kLabels = 16;
+inline constexpr uint8_t kTimeout = 32;
 }  // namespace change
 
 struct Event {

@@ -25,6 +25,8 @@ enum class FilterField : uint8_t {
   kSeenReply,
   kAssured,
   kMark,
+  kStatus,
+  kLabels,
   kSensor,
   kOriginalSource,
   kOriginalDestination,
@@ -48,8 +50,10 @@ enum class FilterField : uint8_t {
   kAge,
   kIdle,
   kExpires,
+  // Bits of the mark; written as the mark.
+  kMarkBits,
 };
-inline constexpr size_t kFilterFields = static_cast<size_t>(FilterField::kExpires) + 1;
+inline constexpr size_t kFilterFields = static_cast<size_t>(FilterField::kMarkBits) + 1;
 
 // What the field `state` compares: states of different protocols differ, but
 // those with one name are one.
@@ -82,6 +86,15 @@ inline uint64_t DurationNumber(Time later, Time earlier) {
     default:
       return connection.destination(Direction::kReply);
   }
+}
+
+// The bits of one of the three fields that are asked for bits: as many as an
+// address has.
+[[gnu::always_inline]] inline Address BitsIn(FilterField field, const ConnectionRef& connection) {
+  if (field == FilterField::kMarkBits) return {0, connection.extra().mark};
+  if (field == FilterField::kStatus) return {0, connection.record().status};
+  const Labels labels = connection.labels();
+  return {labels.high, labels.low};
 }
 
 [[gnu::always_inline]] inline std::optional<uint64_t> PortIn(FilterField field,
@@ -132,7 +145,7 @@ inline uint64_t DurationNumber(Time later, Time earlier) {
 // The number in a field that holds one number; nullopt when the connection does
 // not have it. `now()`, the clock of its zone, is called for ages and the like.
 //
-// REQUIRES: no address, and not kPort, which stands for two.
+// REQUIRES: no address, no bits, and not kPort, which stands for two.
 template <typename Now>
 [[gnu::always_inline]] inline std::optional<uint64_t> NumberIn(FilterField field,
                                                                const ConnectionRef& connection,

@@ -20,7 +20,7 @@ constexpr uint64_t kMax16 = std::numeric_limits<uint16_t>::max();
 constexpr uint64_t kMax32 = std::numeric_limits<uint32_t>::max();
 constexpr uint64_t kMax64 = std::numeric_limits<uint64_t>::max();
 
-constexpr std::array<FieldRow, kFilterFields> kFields = {{
+constexpr FieldRow kFields[] = {
     {"zone", FilterField::kZone, ValueType::kNumber, kMax32},
     {"id", FilterField::kId, ValueType::kNumber, kMax64},
     {"slot", FilterField::kSlot, ValueType::kNumber},
@@ -30,6 +30,8 @@ constexpr std::array<FieldRow, kFilterFields> kFields = {{
     {"seen_reply", FilterField::kSeenReply, ValueType::kBoolean},
     {"assured", FilterField::kAssured, ValueType::kBoolean},
     {"mark", FilterField::kMark, ValueType::kNumber, kMax32},
+    {"status", FilterField::kStatus, ValueType::kStatus},
+    {"labels", FilterField::kLabels, ValueType::kLabels, kLabelCount - 1, true},
     {"sensor", FilterField::kSensor, ValueType::kSensor},
     {"original.source", FilterField::kOriginalSource, ValueType::kAddress},
     {"original.destination", FilterField::kOriginalDestination, ValueType::kAddress},
@@ -55,7 +57,9 @@ constexpr std::array<FieldRow, kFilterFields> kFields = {{
     {"age", FilterField::kAge, ValueType::kDuration},
     {"idle", FilterField::kIdle, ValueType::kDuration},
     {"expires", FilterField::kExpires, ValueType::kDuration},
-}};
+};
+// All but kMarkBits, which has no name of its own.
+static_assert(std::size(kFields) == kFilterFields - 1);
 
 constexpr std::array<NamedNumber, 10> kProtocols = {{{"TCP", 6},
                                                      {"UDP", 17},
@@ -88,6 +92,12 @@ constexpr std::array<NamedNumber, 16> kStates = {{
     {"SHUTDOWN_ACK_SENT", FilterStateNumber(SctpState::kShutdownAckSent)},
     {"HEARTBEAT_SENT", FilterStateNumber(SctpState::kHeartbeatSent)},
 }};
+
+constexpr std::array<NamedNumber, 5> kStatusBits = {{{"EXPECTED", 1},
+                                                     {"SEEN_REPLY", status_bit::kSeenReply},
+                                                     {"ASSURED", status_bit::kAssured},
+                                                     {"CONFIRMED", status_bit::kConfirmed},
+                                                     {"DYING", status_bit::kDying}}};
 
 constexpr std::array<NamedNumber, 2> kBooleans = {{{"false", 0}, {"true", 1}}};
 
@@ -162,6 +172,12 @@ absl::Status CheckUse(const FieldRow& row, const FilterRestriction& restriction,
   if (row.type == ValueType::kSensor && options.sensor_index == nullptr) {
     return FilterError(restriction.field.column, "\"sensor\" cannot be used here");
   }
+  if (HoldsBits(row) && restriction.op != FilterOperator::kHas &&
+      restriction.op != FilterOperator::kIpIn) {
+    return FilterError(restriction.op_column,
+                       absl::StrCat("\"", TextOf(restriction.op), "\" cannot compare ", row.name,
+                                    ", which holds several values; use :"));
+  }
   const bool ordered = row.type == ValueType::kNumber || row.type == ValueType::kDuration;
   const FilterOperator op = restriction.op;
   if (op == FilterOperator::kIpIn && row.type != ValueType::kAddress) {
@@ -188,6 +204,54 @@ absl::Status CheckPresence(const FieldRow& row, const FilterRestriction& restric
   return absl::OkStatus();
 }
 
+// `status:NAME`, `labels:NUMBER` or `labels:*`: bits among those of the field.
+absl::StatusOr<FilterTest> MakeBitsTest(const FieldRow& row, const FilterRestriction& restriction) {
+  const FilterWord& value = restriction.value;
+  FilterTest test;
+  test.field = row.field;
+  FilterNetwork& bits = test.network;
+  if (value.text == "*") {
+    if (absl::Status status = CheckPresence(row, restriction); !status.ok()) return status;
+    // Not none of all.
+    bits.mask = {kMax64, kMax64};
+    test.negated = true;
+  } else if (row.type == ValueType::kStatus) {
+    const absl::StatusOr<uint64_t> status = ParseFilterName(row.name, value, kStatusBits);
+    if (!status.ok()) return status.status();
+    bits.value = bits.mask = {0, *status};
+  } else {
+    const absl::StatusOr<uint64_t> number = ParseFilterNumber(row.name, value, row.max);
+    if (!number.ok()) return number.status();
+    Labels labels;
+    labels.Set(static_cast<uint32_t>(*number));
+    bits.value = bits.mask = {labels.high, labels.low};
+  }
+  return test;
+}
+
+// `mark = VALUE/MASK`.
+absl::StatusOr<FilterTest> MakeMarkBitsTest(const FieldRow& row,
+                                            const FilterRestriction& restriction) {
+  const FilterWord& value = restriction.value;
+  if (restriction.op != FilterOperator::kEqual && restriction.op != FilterOperator::kNotEqual) {
+    return FilterValueError(row.name, value, "has a mask, which goes with = and != only");
+  }
+  const size_t slash = value.text.find('/');
+  const FilterWord mask_word{value.text.substr(slash + 1), value.column + slash + 1};
+  const auto bits =
+      ParseFilterNumber(row.name, {value.text.substr(0, slash), value.column}, kMax32);
+  if (!bits.ok()) return bits.status();
+  const auto mask = ParseFilterNumber("mask", mask_word, kMax32);
+  if (!mask.ok()) return mask.status();
+  if ((*bits & ~*mask) != 0) return FilterValueError(row.name, value, "has bits outside its mask");
+  FilterTest test;
+  test.field = FilterField::kMarkBits;
+  test.negated = restriction.op == FilterOperator::kNotEqual;
+  test.network.value = {0, *bits};
+  test.network.mask = {0, *mask};
+  return test;
+}
+
 // The name of a number, or the number.
 std::string NameOrNumber(std::span<const NamedNumber> names, uint64_t number) {
   const auto named = std::find_if(names.begin(), names.end(), [&](const NamedNumber& candidate) {
@@ -199,9 +263,9 @@ std::string NameOrNumber(std::span<const NamedNumber> names, uint64_t number) {
 }  // namespace
 
 const FieldRow* FindField(absl::string_view name) {
-  const auto row = std::find_if(kFields.begin(), kFields.end(),
-                                [&](const FieldRow& field) { return field.name == name; });
-  return row == kFields.end() ? nullptr : &*row;
+  const auto* const row = std::find_if(std::begin(kFields), std::end(kFields),
+                                       [&](const FieldRow& field) { return field.name == name; });
+  return row == std::end(kFields) ? nullptr : row;
 }
 
 std::string FieldText(ValueType type, uint64_t number) {
@@ -227,6 +291,10 @@ absl::StatusOr<FilterTest> MakeFilterTest(const FilterRestriction& restriction,
   }
   absl::Status status = CheckUse(*row, restriction, options);
   if (!status.ok()) return status;
+  if (HoldsBits(*row)) return MakeBitsTest(*row, restriction);
+  if (row->field == FilterField::kMark && absl::StrContains(restriction.value.text, '/')) {
+    return MakeMarkBitsTest(*row, restriction);
+  }
   FilterTest test;
   test.field = row->field;
   if (restriction.op == FilterOperator::kHas) {

@@ -23,6 +23,8 @@ enum class ValueType : uint8_t {
   kFamily,
   kState,
   kBoolean,
+  kStatus,
+  kLabels,
   kSensor,
   kAddress,
   kDuration,
@@ -38,13 +40,18 @@ struct FieldRow {
   bool optional = false;
 };
 
+// True for fields that hold several values at once, each a bit.
+inline bool HoldsBits(const FieldRow& row) {
+  return row.type == ValueType::kStatus || row.type == ValueType::kLabels;
+}
+
 // Null when there is no such field.
 const FieldRow* FindField(absl::string_view name);
 
 // A value as a filter takes it: "TCP", "ESTABLISHED", "true", "443".
 //
-// REQUIRES: `number` is of a connection, and the type is not kSensor, kAddress
-// or kDuration.
+// REQUIRES: `number` is of a connection, and the type is not kSensor, kAddress,
+// kDuration, kStatus or kLabels.
 std::string FieldText(ValueType type, uint64_t number);
 
 // The test that a restriction asks for. InvalidArgument, with the place, when

@@ -37,6 +37,8 @@ uint32_t CostOf(FilterField field) {
     case FilterField::kId:
     case FilterField::kSlot:
     case FilterField::kMark:
+    case FilterField::kMarkBits:
+    case FilterField::kLabels:
     case FilterField::kAge:
       return 8;
     default:
@@ -91,6 +93,9 @@ template <typename Now>
   Outcome outcome = Outcome::kAbsent;
   if (field >= FilterField::kOriginalSource && field <= FilterField::kAddress) {
     outcome = RunOnAddress(field, test, connection);
+  } else if (field == FilterField::kStatus || field == FilterField::kLabels ||
+             field == FilterField::kMarkBits) {
+    outcome = HitIf(InNetwork(test, BitsIn(field, connection)));
   } else if (field == FilterField::kPort) {
     const uint32_t ports = connection.record().ports;
     if (HasPorts(connection.protocol())) {

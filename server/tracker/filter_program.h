@@ -37,7 +37,8 @@ struct FilterTest {
   // Where to go on: an index of a test, or kAccept or kReject.
   uint16_t on_true = 0;
   uint16_t on_false = 0;
-  // Of the address fields.
+  // Of the address fields; of fields that are asked for bits, those that must be
+  // as in its value are in its mask.
   FilterNetwork network;
   // Of all others.
   Range range = {0, UINT64_MAX};

@@ -27,6 +27,7 @@ absl::Status CheckField(absl::string_view text, const FieldRow* row) {
   if (row->field == FilterField::kAddress || row->field == FilterField::kPort) {
     return Refuse(text, "stands for two values; name the end, as in original.source");
   }
+  if (HoldsBits(*row)) return Refuse(text, "holds several values");
   if (row->type == ValueType::kDuration) return Refuse(text, "changes all the time");
   return absl::OkStatus();
 }

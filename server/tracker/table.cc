@@ -9,7 +9,7 @@
 namespace conntrack {
 Table::~Table() {
   for (Chunk* const chunk : chunks_) {
-    if (chunk != nullptr) memory_.Free(chunk, ChunkBytes());
+    if (chunk != nullptr) FreeChunk(chunk);
   }
   if (buckets_ != nullptr) memory_.Free(buckets_, bucket_count_ * sizeof(Bucket));
 }
@@ -22,14 +22,16 @@ size_t Table::memory_bytes() const {
 ConnectionRef Table::ref(uint32_t index) const {
   const Chunk& chunk = *chunks_[index / kChunkRecords];
   const AddressPair* pair = family_ == Family::kIpv6 ? &addresses(index) : nullptr;
-  return ConnectionRef(&chunk.records[Place(index)], &chunk.extras[Place(index)], pair);
+  const Labels* labels = chunk.labels == nullptr ? nullptr : &(*chunk.labels)[Place(index)];
+  return ConnectionRef(&chunk.records[Place(index)], &chunk.extras[Place(index)], pair, labels);
 }
 
 ConnectionBlock Table::Block(uint32_t index) const {
   const Chunk* const chunk = chunks_[index / kChunkRecords];
   if (chunk == nullptr) return {};
   const AddressPair* pairs = family_ == Family::kIpv6 ? &addresses(index) : nullptr;
-  return {chunk->records.data(), chunk->extras.data(), pairs, ~chunk->free};
+  const Labels* labels = chunk->labels == nullptr ? nullptr : chunk->labels->data();
+  return {chunk->records.data(), chunk->extras.data(), pairs, ~chunk->free, labels};
 }
 
 void Table::PrefetchBlock(uint32_t index) const {
@@ -41,6 +43,15 @@ void Table::PrefetchBlock(uint32_t index) const {
 }
 
 StoredConnection Table::Copy(uint32_t index) const { return ref(index).Copy(); }
+
+void Table::SetLabels(uint32_t index, const Labels& labels) {
+  Chunk& chunk = *chunks_[index / kChunkRecords];
+  if (chunk.labels == nullptr) {
+    if (!labels.any()) return;
+    chunk.labels = new (memory_.Allocate(sizeof(ChunkLabels))) ChunkLabels();
+  }
+  (*chunk.labels)[Place(index)] = labels;
+}
 
 uint32_t Table::Find(const Key& key, uint64_t hash) const {
   if (size_ == 0) return kNone;
@@ -80,6 +91,7 @@ uint32_t Table::Insert(const Key& key, uint64_t hash, const Record& record) {
     addresses(index) = {key.first, key.second};
   }
   extra(index) = Extra{};
+  SetLabels(index, {});
   PutInBuckets(index, entry.hash);
   ++size_;
   return index;
@@ -153,6 +165,11 @@ void Table::Rehash(size_t bucket_count) {
   if (old != nullptr) memory_.Free(old, old_count * sizeof(Bucket));
 }
 
+void Table::FreeChunk(Chunk* chunk) {
+  if (chunk->labels != nullptr) memory_.Free(chunk->labels, sizeof(ChunkLabels));
+  memory_.Free(chunk, ChunkBytes());
+}
+
 uint32_t Table::AllocateRecord() {
   while (!open_chunks_.empty()) {
     const uint32_t number = open_chunks_.back();
@@ -187,7 +204,7 @@ void Table::FreeRecord(uint32_t index) {
   const bool was_full = chunk->free == 0;
   chunk->free |= uint64_t{1} << Place(index);
   if (~chunk->free == 0) {
-    memory_.Free(chunk, ChunkBytes());
+    FreeChunk(chunk);
     chunk = nullptr;
     absent_chunks_.push_back(number);
   } else if (was_full) {

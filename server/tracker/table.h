@@ -6,7 +6,8 @@
 // entries, only the record it wants. Buckets probe by a stride taken from the
 // hash; an overflow count tells a lookup where to stop. Records lie in chunks
 // of 64 that never move, so an index stays valid until its record is erased;
-// an empty chunk gives its memory back.
+// an empty chunk gives its memory back. Labels lie beside a chunk from the first
+// label of one of its connections on, so that connections without cost nothing.
 //
 // Not thread-safe: owned by a slot and guarded by its lock. Find, Insert and
 // Erase are constant time, but an Insert that doubles the buckets and an Erase
@@ -94,6 +95,8 @@ class Table {
     return chunks_[index / kChunkRecords]->records[Place(index)];
   }
   Extra& extra(uint32_t index) { return chunks_[index / kChunkRecords]->extras[Place(index)]; }
+  // Sets all labels of a record in use.
+  void SetLabels(uint32_t index, const Labels& labels);
   ConnectionRef ref(uint32_t index) const;
   StoredConnection Copy(uint32_t index) const;
 
@@ -144,11 +147,16 @@ class Table {
   };
   static_assert(sizeof(Bucket) == 64);
 
+  // By place.
+  using ChunkLabels = std::array<Labels, kChunkRecords>;
+
   struct alignas(64) Chunk {
     std::array<Record, kChunkRecords> records;
     std::array<Extra, kChunkRecords> extras;
     // By place, a bit.
     uint64_t free = 0;
+    // Null until a connection here gets a label.
+    ChunkLabels* labels = nullptr;
   };
   static_assert(kChunkRecords == 64);
   // Follows the chunk of an IPv6 table.
@@ -178,6 +186,8 @@ class Table {
     return (*reinterpret_cast<ChunkAddresses*>(chunk + 1))[Place(index)];
   }
 
+  // Gives the memory of a chunk back.
+  void FreeChunk(Chunk* chunk);
   uint32_t AllocateRecord();
   void FreeRecord(uint32_t index);
   void PutInBuckets(uint32_t index, uint32_t hash);

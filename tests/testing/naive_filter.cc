@@ -80,6 +80,14 @@ struct FieldReader {
     return {Number(field.ends_with("packets") ? counters.packets : counters.bytes)};
   }
 
+  static Values SetBits(WideNumber bits) {
+    Values set;
+    for (int bit = 0; bit < 128; ++bit) {
+      if ((bits >> bit & 1) != 0) set.push_back(Number(bit));
+    }
+    return set;
+  }
+
   Values Other(const std::string& field) const {
     const Extra& extra = connection.extra();
     const Record& record = connection.record();
@@ -92,6 +100,10 @@ struct FieldReader {
     if (field == "assured") return {Number((record.status & 4) != 0)};
     if (field == "mark") return {Number(extra.mark)};
     if (field == "sensor") return {Number(record.sensor)};
+    if (field == "status") return SetBits(record.status);
+    if (field == "labels") {
+      return SetBits(WideNumber{connection.labels().high} << 64 | connection.labels().low);
+    }
     if (field == "age") return {Number(UnixNanos(now) - UnixNanos(extra.created))};
     if (field == "expires") return {Number(UnixNanos(record.deadline) - UnixNanos(now))};
     if (field == "idle") {
@@ -131,6 +143,10 @@ const std::vector<std::string> kStateNames = {"",
                                               "SHUTDOWN_ACK_SENT",
                                               "HEARTBEAT_SENT"};
 
+// By bit.
+const std::map<int, std::string> kStatusNames = {
+    {0, "EXPECTED"}, {1, "SEEN_REPLY"}, {2, "ASSURED"}, {3, "CONFIRMED"}, {9, "DYING"}};
+
 bool IsOneOf(const std::string& field, const std::vector<std::string>& fields) {
   return std::find(fields.begin(), fields.end(), field) != fields.end();
 }
@@ -144,13 +160,16 @@ bool HasOrder(const std::string& field) {
   return !IsAddress(field) &&
          !IsOneOf(field, {"protocol", "family", "state", "seen_reply", "assured", "sensor"});
 }
+bool HoldsSeveral(const std::string& field) { return field == "status" || field == "labels"; }
 bool MayBeAbsent(const std::string& field) {
-  return field == "state" || field.starts_with("icmp.") || field.ends_with("port");
+  return field == "state" || field == "labels" || field.starts_with("icmp.") ||
+         field.ends_with("port");
 }
 // The highest value that a filter may name.
 WideNumber MaxOf(const std::string& field, const NaiveContext& context) {
   if (field == "slot") return context.slot_count - 1;
   if (field == "zone" || field == "mark") return UINT32_MAX;
+  if (field == "labels") return 127;
   if (field == "icmp.type" || field == "icmp.code") return UINT8_MAX;
   if (field.ends_with("port") || field == "icmp.id") return UINT16_MAX;
   if (IsDuration(field)) return WideNumber{9'000'000'000} * 1'000'000'000;
@@ -195,6 +214,10 @@ std::string ValueText(const std::string& field, const NaiveValue& value, bool pr
                             : RandomCase("IPV" + Decimal(value.number), random);
   }
   if (field == "state") return RandomCase(kStateNames[number], random);
+  if (field == "status") return RandomCase(kStatusNames.at(static_cast<int>(number)), random);
+  if (value.mask != 0) {
+    return Decimal(value.number) + "/" + Decimal(value.mask);
+  }
   if (field == "seen_reply" || field == "assured") return number == 1 ? "true" : "false";
   if (field == "sensor") {
     for (const auto& [name, index] : context.sensors) {
@@ -226,7 +249,8 @@ bool Compares(const NaiveValue& a, const std::string& op, const NaiveValue& b) {
     const bool same_family = (a.bits.size() == 128) == (b.number == 6);
     return same_family && a.bits.starts_with(b.bits);
   }
-  if (op == "=") return a.number == b.number && a.bits == b.bits;
+  if (op == "=" && b.mask != 0) return (a.number & b.mask) == b.number;
+  if (op == "=" || op == ":") return a.number == b.number && a.bits == b.bits;
   if (op == "<") return a.number < b.number;
   if (op == "<=") return a.number <= b.number;
   if (op == ">") return a.number > b.number;
@@ -245,6 +269,8 @@ const std::vector<std::string>& NaiveFieldNames() {
                                                  "seen_reply",
                                                  "assured",
                                                  "mark",
+                                                 "status",
+                                                 "labels",
                                                  "sensor",
                                                  "original.source",
                                                  "original.destination",
@@ -350,6 +376,11 @@ NaiveValue RandomValue(const std::string& field, const ConnectionRef& connection
   }
   if (field == "family") return Number(random->OneIn(2) ? 4 : 6);
   if (field == "seen_reply" || field == "assured") return Number(random->OneIn(2) ? 1 : 0);
+  if (field == "status") {
+    auto bit = kStatusNames.begin();
+    std::advance(bit, random->Below(kStatusNames.size()));
+    return Number(bit->first);
+  }
   if (field == "state") return Number(1 + random->Below(kStateNames.size() - 1));
   if (field == "protocol" && random->OneIn(2)) {
     return Number(kProtocolNumbers.at(random->Pick(kProtocolNames)));
@@ -370,6 +401,12 @@ NaiveFilter RandomTest(const ConnectionRef& connection, Time now, const NaiveCon
   test.field = random->Pick(NaiveFieldNames());
   test.value = RandomValue(test.field, connection, now, context, random);
   test.op = random->Pick(HasOrder(test.field) ? kOrdered : kUnordered);
+  if (HoldsSeveral(test.field)) test.op = ":";
+  if (test.field == "mark" && random->OneIn(2)) {
+    test.op = random->Pick(kUnordered);
+    test.value.mask = 1 + random->Below(255);
+    test.value.number &= test.value.mask;
+  }
   if (MayBeAbsent(test.field) && random->OneIn(6)) test.op = ":*";
   if (IsAddress(test.field) && random->OneIn(2)) {
     test.op = "ip_in";
@@ -445,6 +482,9 @@ StoredConnection RandomConnection(Time now, Random* random) {
   stored.extra.created = now - Duration(random->Below(200'000'000'000));
   stored.extra.mark = static_cast<uint32_t>(random->OneIn(4) ? random->Next() : random->Below(3));
   stored.extra.zone_id = static_cast<uint32_t>(random->Below(4));
+  for (uint64_t left = random->OneIn(2) ? random->Below(4) : 0; left > 0; --left) {
+    stored.labels.Set(static_cast<uint32_t>(random->Below(kLabelCount)));
+  }
   return stored;
 }
 

@@ -22,6 +22,8 @@ struct NaiveValue {
   WideNumber number = 0;
   // '0' and '1', the first bit of the address first; empty for numbers.
   std::string bits;
+  // For a test of the mark: the bits that count. 0: all.
+  WideNumber mask = 0;
 };
 
 // What filters must know of the tracker.
@@ -43,7 +45,7 @@ struct NaiveFilter {
 
   Kind kind = Kind::kTest;
   std::vector<NaiveFilter> children;
-  // Of a test: one of = != < <= > >= :* ip_in.
+  // Of a test: one of = != < <= > >= :* ip_in, or : for a value among several.
   std::string field;
   std::string op;
   // For ip_in: the family as number, and only the bits of the prefix.

@@ -28,6 +28,7 @@ StoredConnection AnyConnection(testing::Random* random) {
   record.timeout_ms = static_cast<uint32_t>(AnyLength(random));
   record.deadline = TimeFromUnixNanos(static_cast<int64_t>(AnyLength(random) >> 1));
   if (random->OneIn(16)) record.deadline = kNow;
+  if (random->OneIn(4)) stored.labels = {random->Next(), AnyLength(random)};
   stored.extra.created = TimeFromUnixNanos(static_cast<int64_t>(AnyLength(random) >> 1));
   for (Counters& counters : record.counters) counters = {AnyLength(random), AnyLength(random)};
   if (record.protocol == kProtocolTcp) {
@@ -89,6 +90,7 @@ TEST(ConvertConnectionTest, TheLongestConnectionFits) {
   record.counters = {Counters{UINT64_MAX, UINT64_MAX}, Counters{UINT64_MAX, UINT64_MAX}};
   stored.extra.id = UINT64_MAX;
   stored.extra.mark = stored.extra.zone_id = UINT32_MAX;
+  stored.labels = {UINT64_MAX, UINT64_MAX};
   v1::Connection expected;
   ToWire(stored.ref(), kNow, context, &expected);
   std::array<char, kConnectionRoom> bytes;

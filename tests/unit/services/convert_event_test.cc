@@ -33,6 +33,8 @@ v1::Event MessageOf(const Event& event, uint32_t slot, Shown shown, const WireCo
     if ((event.changes & change::kAssured) != 0) message.add_changes(v1::EVENT_CHANGE_ASSURED);
     if ((event.changes & change::kState) != 0) message.add_changes(v1::EVENT_CHANGE_STATE);
     if ((event.changes & change::kMark) != 0) message.add_changes(v1::EVENT_CHANGE_MARK);
+    if ((event.changes & change::kLabels) != 0) message.add_changes(v1::EVENT_CHANGE_LABELS);
+    if ((event.changes & change::kTimeout) != 0) message.add_changes(v1::EVENT_CHANGE_TIMEOUT);
   }
   ToWire(event.time, message.mutable_time());
   message.set_slot(slot);
@@ -65,7 +67,7 @@ class ConvertEventTest : public ::testing::Test {
     event.type =
         random_.Pick<EventType>({EventType::kNew, EventType::kUpdate, EventType::kDestroy});
     event.cause = static_cast<EventCause>(1 + random_.Below(5));
-    event.changes = static_cast<uint8_t>(random_.Below(16));
+    event.changes = static_cast<uint8_t>(random_.Below(64));
     event.has_tcp_flags = event.connection.record.protocol == kProtocolTcp;
     if (event.has_tcp_flags) event.tcp_flags = static_cast<uint8_t>(random_.Next());
     return event;

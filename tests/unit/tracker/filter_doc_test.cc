@@ -81,7 +81,7 @@ TEST(FilterDocTest, GroupsAreTakenAndRefusedAsThePageSays) {
   for (const std::string& field : examples[0]) EXPECT_TRUE(compile(field).ok()) << field;
   EXPECT_GE(examples[0].size(), 5u);
   const std::vector<std::vector<std::string>> refusals = Blocks("ungrouped");
-  EXPECT_EQ(refusals.size(), 2u);
+  EXPECT_EQ(refusals.size(), 3u);
   for (const std::vector<std::string>& refusal : refusals) {
     ASSERT_EQ(refusal.size(), 2u);
     EXPECT_EQ(compile(refusal[0]), absl::InvalidArgumentError(refusal[1]));

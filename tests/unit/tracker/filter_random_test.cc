@@ -21,14 +21,17 @@ uint64_t MatchTogether(const Filter& filter, const std::vector<StoredConnection>
   std::vector<Record> records;
   std::vector<Extra> extras;
   std::vector<AddressPair> addresses;
+  std::vector<Labels> labels;
   for (const StoredConnection& connection : connections) {
     records.push_back(connection.record);
     extras.push_back(connection.extra);
     addresses.push_back(connection.addresses);
+    labels.push_back(connection.labels);
   }
   const uint64_t all = (uint64_t{1} << connections.size()) - 1;
   const auto match = [&](uint64_t places) {
-    const ConnectionBlock block{records.data(), extras.data(), addresses.data(), places};
+    const ConnectionBlock block{records.data(), extras.data(), addresses.data(), places,
+                                labels.data()};
     const uint64_t found = filter.Match(block, [](const Record&) { return kNow; });
     EXPECT_EQ(found & ~places, 0u);
     return found;

@@ -44,6 +44,8 @@ StoredConnection TcpConnectionIn(TcpState state, bool from_first = true) {
   stored.extra.created = kNow - seconds(60);
   stored.extra.mark = 16;
   stored.extra.zone_id = 7;
+  stored.labels.Set(3);
+  stored.labels.Set(127);
   return stored;
 }
 
@@ -125,6 +127,34 @@ TEST(FilterTest, EachFieldIsReadFromItsPlace) {
   }
   EXPECT_TRUE(Matches("icmp.type = 8 AND icmp.code = 0 AND icmp.id = 77", Ping()));
   EXPECT_TRUE(Matches("original.destination = 2001:db8:0:1::2", UdpConnectionBetweenIpv6()));
+}
+
+TEST(FilterTest, BitsAreAskedForOneByOne) {
+  StoredConnection tcp = TcpConnectionIn(TcpState::kEstablished);
+  for (const char* text : {"labels:3", "labels:127", "labels:0x7f", "labels:*", "status:SEEN_REPLY",
+                           "status:confirmed", "NOT status:ASSURED", "NOT labels:0",
+                           "NOT labels:63", "labels:3 AND labels:127"}) {
+    EXPECT_TRUE(Matches(text, tcp)) << text;
+  }
+  for (const char* text : {"labels:2", "labels:64", "labels:67", "status:ASSURED", "status:DYING",
+                           "status:EXPECTED", "NOT labels:*"}) {
+    EXPECT_FALSE(Matches(text, tcp)) << text;
+  }
+  tcp.labels = {};
+  EXPECT_FALSE(Matches("labels:*", tcp));
+  EXPECT_FALSE(Matches("labels:3", tcp));
+}
+
+TEST(FilterTest, AMarkIsComparedUnderItsMask) {
+  StoredConnection tcp = TcpConnectionIn(TcpState::kEstablished);
+  tcp.extra.mark = 0xA5;
+  for (const char* text : {"mark = 5/0xf", "mark = 0xa0/0xf0", "mark != 0x4/0xf", "mark = 0/0",
+                           "mark=\"0xa5/0xffffffff\"", "NOT mark = 0/1"}) {
+    EXPECT_TRUE(Matches(text, tcp)) << text;
+  }
+  for (const char* text : {"mark = 4/0xf", "mark != 5/0xf", "mark = 0x25/0xffff"}) {
+    EXPECT_FALSE(Matches(text, tcp)) << text;
+  }
 }
 
 TEST(FilterTest, OrderedFieldsKnowAllSixOperators) {
@@ -313,6 +343,18 @@ TEST(FilterTest, WhatNoFieldTakesIsRefusedWithItsPlace) {
            {"sensor = edge-2", "column 10: sensor \"edge-2\" is not a known sensor"},
            {"sensor = edge-*", "column 10: sensor \"edge-*\" has a wildcard"},
            {"state:ESTABLISHED", "column 6: \":\" takes only *, which asks for presence; use ="},
+           {"status:*", "column 1: every connection has \"status\""},
+           {"status:OPEN", "column 8: status \"OPEN\" is not one of EXPECTED SEEN_REPLY"},
+           {"status = ASSURED", "column 8: \"=\" cannot compare status, which holds several"},
+           {"labels != 5", "column 8: \"!=\" cannot compare labels, which holds several values; "},
+           {"ip_in(labels, 5)", "column 7: ip_in takes an address, not \"labels\""},
+           {"labels:128", "column 8: labels \"128\" is above 127"},
+           {"labels:blue", "column 8: labels \"blue\" is not a whole number"},
+           {"mark > 1/3", "column 8: mark \"1/3\" has a mask, which goes with = and != only"},
+           {"mark = 4/3", "column 8: mark \"4/3\" has bits outside its mask"},
+           {"mark = 1/x", "column 10: mask \"x\" is not a whole number"},
+           {"mark = /3", "column 8: mark \"\" is not a whole number"},
+           {"mark = 1/4294967296", "column 10: mask \"4294967296\" is above 4294967295"},
            {"zone:*", "column 1: every connection has \"zone\""}}) {
     const std::string error = ErrorOf(row.text);
     EXPECT_EQ(error.rfind(std::string("filter ") + row.error, 0), 0u) << row.text << "\n"

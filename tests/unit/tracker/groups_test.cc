@@ -78,7 +78,8 @@ GroupSums SumsOf(const std::vector<StoredConnection>& connections, const Filter&
 }
 
 std::vector<std::string> RandomFields(testing::Random* random) {
-  static const std::set<std::string> kNot = {"address", "port", "age", "idle", "expires"};
+  static const std::set<std::string> kNot = {"address", "port",   "age",   "idle",
+                                             "expires", "status", "labels"};
   std::set<std::string> names;
   const uint64_t count = 1 + random->Below(kGroupFieldsMax);
   while (names.size() < count) {
@@ -195,6 +196,7 @@ TEST(GroupingTest, WhatCannotBeGroupedByIsNamed) {
             "128");
   EXPECT_EQ(message({"original.source/8/8/8"}),
             "group_by \"original.source/8/8/8\" has more than two prefix lengths");
+  EXPECT_EQ(message({"status"}), "group_by \"status\" holds several values");
   EXPECT_EQ(message({"zone", "id", "mark", "slot", "family"}),
             "group_by has 5 fields, more than 4");
 }

@@ -99,6 +99,43 @@ TEST_P(TableTest, GivesItsMemoryBack) {
   EXPECT_EQ(memory.bytes(), empty_bytes);
 }
 
+TEST_P(TableTest, LabelsLieBesideTheirChunkAndLeaveWithTheirConnection) {
+  const HashOfKey hash;
+  Memory memory;
+  Table table(GetParam().family, &memory);
+  testing::Random random(testing::TestSeed());
+  std::vector<uint32_t> indexes;
+  const auto insert = [&] {
+    Key key;
+    do {
+      key = RandomKey(GetParam().family, 1'000'000, &random);
+    } while (table.Find(key, hash(key)) != Table::kNone);
+    return table.Insert(key, hash(key), Record{});
+  };
+  while (indexes.size() < 4 * Table::kChunkRecords) indexes.push_back(insert());
+  const size_t without = memory.bytes();
+  for (const uint32_t index : indexes) table.SetLabels(index, {});
+  EXPECT_EQ(memory.bytes(), without) << "no labels cost nothing";
+  EXPECT_EQ(table.Block(0).labels, nullptr);
+  // In the second chunk only.
+  const uint32_t labelled = indexes[Table::kChunkRecords + 7];
+  table.SetLabels(labelled, {1, 2});
+  EXPECT_EQ(table.Block(0).labels, nullptr);
+  EXPECT_EQ(table.ref(labelled).labels(), (Labels{1, 2}));
+  EXPECT_EQ(table.Copy(labelled).ref().labels(), (Labels{1, 2}));
+  const ConnectionBlock block = table.Block(Table::kChunkRecords);
+  for (uint32_t place = 0; place < Table::kChunkRecords; ++place) {
+    EXPECT_EQ(block.at(place).labels(), place == 7 ? (Labels{1, 2}) : Labels());
+  }
+  // The next connection in this place has none.
+  table.Erase(labelled);
+  EXPECT_EQ(insert(), labelled);
+  EXPECT_EQ(table.ref(labelled).labels(), Labels());
+  table.SetLabels(labelled, {0, 1});
+  for (const uint32_t index : indexes) table.Erase(index);
+  EXPECT_EQ(memory.bytes(), 0u);
+}
+
 // One out, one in, as when a full zone evicts: nothing may grow.
 TEST_P(TableTest, TurnoverInAFullChunkCostsNoMemory) {
   const HashOfKey hash;
