@@ -64,6 +64,12 @@ class Filter {
     return program_ == nullptr ? block.in_use : program_->Match(block, now_of);
   }
 
+  // False when no connection of this slot matches, as far as the text tells: with
+  // `id = N`, and `slot = N`, beside other tests or alone, all others are left out.
+  bool MayMatchIn(uint32_t slot) const {
+    return program_ == nullptr || program_->only_slot().value_or(slot) == slot;
+  }
+
   // How many tests there are, at most kFilterTestsMax: what a connection costs.
   size_t size() const { return program_ == nullptr ? 0 : program_->size(); }
 

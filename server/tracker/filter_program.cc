@@ -62,6 +62,20 @@ void SortByCost(FilterPlan* plan) {
                    [](const FilterPlan& a, const FilterPlan& b) { return a.cost < b.cost; });
 }
 
+// The slot of what a test asks for that must be true.
+std::optional<uint32_t> OnlySlot(const FilterPlan& plan, uint32_t slot_count) {
+  if (plan.kind == FilterPlan::Kind::kAll) {
+    for (const FilterPlan& child : plan.children) {
+      if (const auto slot = OnlySlot(child, slot_count)) return slot;
+    }
+  }
+  if (plan.kind != FilterPlan::Kind::kTest) return std::nullopt;
+  const FilterTest& test = plan.test;
+  const bool names_slot = test.field == FilterField::kId || test.field == FilterField::kSlot;
+  if (!names_slot || test.negated || test.inverted || test.range.span != 0) return std::nullopt;
+  return static_cast<uint32_t>(test.range.low % slot_count);
+}
+
 bool InRange(const FilterTest& test, uint64_t value) {
   return value - test.range.low <= test.range.span;
 }
@@ -140,6 +154,7 @@ constexpr std::array<BlockRunner, kFilterFields> kBlockRunners =
 
 FilterProgram::FilterProgram(FilterPlan plan, uint32_t slot_count) : slot_count_(slot_count) {
   CT_CHECK(slot_count > 0);
+  only_slot_ = OnlySlot(plan, slot_count);
   SortByCost(&plan);
   start_ = Append(plan, kAccept, kReject);
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -69,6 +70,9 @@ class FilterProgram {
   uint64_t Match(const ConnectionBlock& block, ZoneNow now_of) const;
 
   size_t size() const { return tests_.size(); }
+  // The slot in which every connection is that matches; nullopt when that is not
+  // known.
+  std::optional<uint32_t> only_slot() const { return only_slot_; }
 
  private:
   static constexpr uint16_t kReject = UINT16_MAX - 1;
@@ -82,6 +86,7 @@ class FilterProgram {
 
   uint32_t slot_count_;
   uint16_t start_ = 0;
+  std::optional<uint32_t> only_slot_;
   std::vector<FilterTest> tests_;
 };
 

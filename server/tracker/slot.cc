@@ -36,6 +36,9 @@ uint32_t Milliseconds(Duration duration) {
       std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
+// Record::timeout_ms holds no more: some 50 days.
+constexpr Duration kTimeoutMost = std::chrono::milliseconds(UINT32_MAX);
+
 // Direction of a packet of an existing connection. Where both ends are one and
 // the same (a LAND attack) nothing tells the directions apart; netfilter takes
 // all but the first packet for replies.
@@ -131,6 +134,13 @@ inline void Slot::SetDeadline(RecordHandle handle, Record* record, Duration time
   record->timeout_ms = Milliseconds(timeout);
   // A deadline that moved later is found when the old one comes.
   if (earlier) expiry->Arm(handle, deadline, now, &ExtraOf(handle).armed);
+}
+
+void Slot::SetTimeLeft(RecordHandle handle, Record* record, Duration left, Time now,
+                       Expiry* expiry) {
+  const Duration since_seen = now - LastSeen(*record);
+  SetDeadline(handle, record, left, now, expiry);
+  record->timeout_ms = Milliseconds(std::min(since_seen + left, kTimeoutMost));
 }
 
 inline bool Slot::TrackPlainAck(const Packet& packet, const Arrival& arrival, const Arrivals& batch,
@@ -292,10 +302,7 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Visit& visi
   switch (result.action) {
     case ProtocolAction::kInvalid:
       if (result.lower_timeout) {
-        // It expires sooner, but was not seen any later.
-        const Duration until_now = visit.now() - LastSeen(record);
-        SetDeadline(handle, &record, result.timeout, visit.now(), visit.expiry);
-        record.timeout_ms = Milliseconds(until_now + result.timeout);
+        SetTimeLeft(handle, &record, result.timeout, visit.now(), visit.expiry);
       }
       MoveGauge(&zone, gauge, record);
       return Invalid(result.reason);

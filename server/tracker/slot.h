@@ -20,6 +20,7 @@
 #include "server/tracker/expiry.h"
 #include "server/tracker/filter.h"
 #include "server/tracker/mutex.h"
+#include "server/tracker/request.h"
 #include "server/tracker/table.h"
 #include "server/tracker/zone.h"
 
@@ -82,6 +83,11 @@ class Slot {
   // its place for life.
   bool Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Does what `request` asks with the connections that Scan would visit, 64 at
+  // most, and counts them. Each that changes makes an event.
+  bool Apply(const ConnectionRequest& request, uint32_t* position, ScanStepOptions scan,
+             RequestCounts* counts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const EventLog& events() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return events_; }
   // The id that the next new connection will exceed or equal.
@@ -163,6 +169,14 @@ class Slot {
   Verdict Update(RecordHandle handle, Direction direction, const Visit& visit, bool* reopen)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetDeadline(RecordHandle handle, Record* record, Duration timeout, Time now, Expiry* expiry);
+  // The connection expires at `now` + `left`, but was not seen any later.
+  void SetTimeLeft(RecordHandle handle, Record* record, Duration left, Time now, Expiry* expiry);
+  // What an update would change, as bits of Event::changes.
+  static uint8_t ChangesBy(const ConnectionRequest& request, const ConnectionRef& connection,
+                           Time now);
+  // Changes these, some of which there are.
+  void ChangeBy(RecordHandle handle, const ConnectionRequest& request, uint8_t changes, Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Destroy(RecordHandle handle, const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Destroy, but the connection's place in the zone's limit stays taken.
   void Remove(RecordHandle handle, const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

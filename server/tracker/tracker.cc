@@ -232,19 +232,39 @@ std::optional<StoredConnection> Tracker::FindId(uint64_t id, Time server_now) {
   return found;
 }
 
-ScanStep Tracker::Scan(ScanPosition* position, const ScanStepOptions& options, ScanVisit visit) {
+template <typename Work>
+ScanStep Tracker::Step(ScanPosition* position, const ScanStepOptions& options, Work work) {
   ScanStep step;
   step.slot = position->slot;
   if (position->slot >= options_.slot_count) return step;
+  if (options.filter != nullptr && !options.filter->MayMatchIn(position->slot)) {
+    *position = {position->slot + 1, 0};
+    step.more = position->slot < options_.slot_count;
+    return step;
+  }
   Slot& slot = *slots_[position->slot];
   // The step before was most likely in the same slot.
   slot.mutex().GiveWay();
   const MutexLock lock(&slot.mutex());
-  const bool more = slot.Scan(&position->place, options, visit);
+  const bool more = work(slot);
   step.sequence = slot.events().last_sequence();
+  Publish(step.slot, slot);
   if (!more) *position = {position->slot + 1, 0};
   step.more = position->slot < options_.slot_count;
   return step;
+}
+
+ScanStep Tracker::Scan(ScanPosition* position, const ScanStepOptions& options, ScanVisit visit) {
+  return Step(position, options, [&](Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(slot.mutex()) {
+    return slot.Scan(&position->place, options, visit);
+  });
+}
+
+ScanStep Tracker::Apply(const ConnectionRequest& request, ScanPosition* position,
+                        const ScanStepOptions& options, RequestCounts* counts) {
+  return Step(position, options, [&](Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(slot.mutex()) {
+    return slot.Apply(request, &position->place, options, counts);
+  });
 }
 
 SlotEvents Tracker::ReadEvents(uint32_t number, uint64_t sequence) {

@@ -149,6 +149,11 @@ class Tracker {
   // whole scan is visited exactly once.
   ScanStep Scan(ScanPosition* position, const ScanStepOptions& options, ScanVisit visit);
 
+  // The same, but does what `request` asks with these connections, 64 at most,
+  // and adds them to `counts`. Each that changes makes an event.
+  ScanStep Apply(const ConnectionRequest& request, ScanPosition* position,
+                 const ScanStepOptions& options, RequestCounts* counts);
+
   // Events of a slot from `sequence` on, as many as lie together.
   SlotEvents ReadEvents(uint32_t slot, uint64_t sequence);
   // The latest event of a slot, without its lock: may be a moment old.
@@ -183,6 +188,10 @@ class Tracker {
     std::atomic<uint64_t> sequence{0};
   };
 
+  // One step of a scan, in which `work` does what it does with the slot: true
+  // when the slot has more.
+  template <typename Work>
+  ScanStep Step(ScanPosition* position, const ScanStepOptions& options, Work work);
   Classifier ClassifierOf(const Zone& zone) const {
     return Classifier(options_.slot_hash_seed, options_.slot_count, options_.table_secret, zone);
   }
