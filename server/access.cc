@@ -1,7 +1,9 @@
 #include "server/access.h"
 
+#include <grpc/grpc_security_constants.h>
 #include <grpcpp/grpcpp.h>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/status.h"
@@ -14,6 +16,18 @@ bool IsLocalPeer(absl::string_view peer) {
          absl::StartsWith(peer, "ipv6:[::1]:") || absl::StartsWith(peer, "ipv6:%5B::1%5D:") ||
          absl::StartsWith(peer, "ipv6:[::ffff:127.") ||
          absl::StartsWith(peer, "ipv6:%5B::ffff:127.");
+}
+
+std::string CallerOf(const grpc::ServerContextBase& context) {
+  std::string caller = context.peer();
+  const auto auth = context.auth_context();
+  if (auth == nullptr || !auth->IsPeerAuthenticated()) return caller;
+  for (const grpc::string_ref& subject :
+       auth->FindPropertyValues(GRPC_X509_SUBJECT_PROPERTY_NAME)) {
+    const absl::string_view text(subject.data(), subject.size());
+    absl::StrAppend(&caller, " (", absl::CHexEscape(text), ")");
+  }
+  return caller;
 }
 
 absl::Status CheckMayWrite(const grpc::ServerContextBase& context) {

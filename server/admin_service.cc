@@ -139,8 +139,11 @@ grpc::ServerUnaryReactor* AdminService::ListZones(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* AdminService::UpdateZone(grpc::CallbackServerContext* context,
                                                    const v1::UpdateZoneRequest* request,
                                                    v1::UpdateZoneResponse* response) {
-  absl::Status status = options_.check_may_write(*context);
+  absl::Status status = options_.access.check(*context);
   if (status.ok()) status = Update(*request, response);
+  if (status.ok()) {
+    options_.access.log(*context, absl::StrCat("UpdateZone ", request->ShortDebugString()));
+  }
   return Finish(context, status);
 }
 
@@ -185,9 +188,10 @@ grpc::ServerUnaryReactor* AdminService::ListSensors(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminService::Drain(grpc::CallbackServerContext* context,
                                               const v1::DrainRequest* /*request*/,
                                               v1::DrainResponse* response) {
-  if (absl::Status status = options_.check_may_write(*context); !status.ok()) {
+  if (absl::Status status = options_.access.check(*context); !status.ok()) {
     return Finish(context, status);
   }
+  options_.access.log(*context, "Drain");
   ToWire(Duration(options_.drain_timeout), response->mutable_grace());
   grpc::ServerUnaryReactor* reactor = Finish(context, absl::OkStatus());
   options_.drain();

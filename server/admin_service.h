@@ -14,6 +14,7 @@
 #include "server/server_clock.h"
 #include "server/tracker/tracker.h"
 #include "server/watch_stats.h"
+#include "server/write_access.h"
 
 namespace conntrack {
 
@@ -21,8 +22,7 @@ struct AdminOptions {
   // Name and version of the server.
   std::string software;
   std::chrono::milliseconds drain_timeout{10'000};
-  // Whether this caller may write; see access.h.
-  std::function<absl::Status(const grpc::CallbackServerContext&)> check_may_write;
+  WriteAccess access;
   // Begins the end of the server; returns at once.
   std::function<void()> drain;
 };

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/connection_page.h"
+#include "server/query_step.h"
 #include "server/status.h"
 
 namespace conntrack {
@@ -19,17 +20,9 @@ namespace {
 
 constexpr int32_t kPageSizeDefault = 1000;
 constexpr int32_t kPageSizeMax = 10'000;
-// A page of a filter that matches little, and a slice of a count, end after so
-// many places: some milliseconds.
-constexpr size_t kPlacesPerSlice = 1u << 20;
 // Connections that are visited under one lock, at some 100 ns each: a few
 // microseconds, as long as whoever waits for the lock spins before it sleeps.
 constexpr size_t kVisitsPerStep = 32;
-
-// Places that are looked at under one lock, with a test costing a few
-// nanoseconds. At least 64 are, so that the longest filter takes 64 times 256
-// tests.
-size_t PlacesPerStep(const Filter& filter) { return 1024 / (1 + filter.size()); }
 
 // A count that groups visits so many: it only copies what counts.
 constexpr size_t kNotesPerStep = 128;
@@ -110,12 +103,16 @@ struct ConnectionService::Counting {
   }
 };
 
-ConnectionService::ConnectionService(Tracker* tracker, const SensorRegistry* sensors,
-                                     const ServerClock* clock)
+ConnectionService::ConnectionService(const ConnectionServiceOptions& options, Tracker* tracker,
+                                     const SensorRegistry* sensors, const ServerClock* clock)
     : tracker_(tracker),
       sensors_(sensors),
       clock_(clock),
       wire_{sensors, tracker->options().slot_count},
+      writes_(
+          tracker, clock, &threads_,
+          [this](const std::string& text) { return CompileFilter(text); }, options.access,
+          options.on_events),
       threads_({.threads = QueryThreadCount()}) {}
 
 grpc::ServerUnaryReactor* ConnectionService::GetConnection(grpc::CallbackServerContext* context,

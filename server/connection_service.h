@@ -1,6 +1,7 @@
-// ConnectionService answers questions about the connections that are open
-// (conntrack/v1/connection_service.proto): check, convert, ask the tracker,
-// convert.
+// ConnectionService answers questions about the connections that are open and
+// changes them (conntrack/v1/connection_service.proto): check, convert, ask the
+// tracker, convert. What it does beyond Get, List and Count lies in files of its
+// own.
 //
 // Thread-safe. Lists and counts run in threads of their own, and hold a slot's
 // lock for some tens of microseconds at a time, less than 200 whatever is asked.
@@ -13,6 +14,7 @@
 #include <string>
 
 #include "conntrack/v1/connection_service.grpc.pb.h"
+#include "server/connection_writes.h"
 #include "server/convert.h"
 #include "server/query_threads.h"
 #include "server/sensors.h"
@@ -27,12 +29,21 @@ namespace conntrack {
 using ConnectionServiceMethods = v1::ConnectionService::WithRawCallbackMethod_ListConnections<
     v1::ConnectionService::WithCallbackMethod_GetConnection<
         v1::ConnectionService::WithCallbackMethod_CountConnections<
-            v1::ConnectionService::Service>>>;
+            v1::ConnectionService::WithCallbackMethod_UpdateConnections<
+                v1::ConnectionService::WithCallbackMethod_DeleteConnections<
+                    v1::ConnectionService::Service>>>>>;
+
+struct ConnectionServiceOptions {
+  WriteAccess access;
+  // Called after events were made.
+  std::function<void()> on_events;
+};
 
 class ConnectionService final : public ConnectionServiceMethods {
  public:
   // The pointers must outlive this.
-  ConnectionService(Tracker* tracker, const SensorRegistry* sensors, const ServerClock* clock);
+  ConnectionService(const ConnectionServiceOptions& options, Tracker* tracker,
+                    const SensorRegistry* sensors, const ServerClock* clock);
 
   grpc::ServerUnaryReactor* GetConnection(grpc::CallbackServerContext* context,
                                           const v1::GetConnectionRequest* request,
@@ -43,6 +54,16 @@ class ConnectionService final : public ConnectionServiceMethods {
   grpc::ServerUnaryReactor* CountConnections(grpc::CallbackServerContext* context,
                                              const v1::CountConnectionsRequest* request,
                                              v1::CountConnectionsResponse* response) override;
+  grpc::ServerUnaryReactor* UpdateConnections(grpc::CallbackServerContext* context,
+                                              const v1::UpdateConnectionsRequest* request,
+                                              v1::UpdateConnectionsResponse* response) override {
+    return writes_.Update(context, request, response);
+  }
+  grpc::ServerUnaryReactor* DeleteConnections(grpc::CallbackServerContext* context,
+                                              const v1::DeleteConnectionsRequest* request,
+                                              v1::DeleteConnectionsResponse* response) override {
+    return writes_.Delete(context, request, response);
+  }
 
  private:
   struct Counting;
@@ -63,6 +84,7 @@ class ConnectionService final : public ConnectionServiceMethods {
   const WireContext wire_;
   // Counts under way that group.
   std::atomic<int> grouping_{0};
+  ConnectionWrites writes_;
   // Last, so that no query outlives what it reads.
   QueryThreads threads_;
 };

@@ -74,6 +74,13 @@ std::string GrpcAddress(const ListenAddress& address) {
                : absl::StrCat(address.host, ":", address.port);
 }
 
+WriteAccess MakeWriteAccess() {
+  return {[](const grpc::CallbackServerContext& context) { return CheckMayWrite(context); },
+          [](const grpc::CallbackServerContext& context, const std::string& what) {
+            spdlog::info("{}: {}", CallerOf(context), what);
+          }};
+}
+
 void SetLimits(const ServerConfig& config, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(static_cast<int>(config.message_bytes_max));
   builder->SetMaxSendMessageSize(
@@ -140,9 +147,7 @@ ServiceBinding Server::MakeAdmin() {
   AdminOptions options;
   options.software = Software();
   options.drain_timeout = Millis(config_.drain_timeout);
-  options.check_may_write = [](const grpc::CallbackServerContext& context) {
-    return CheckMayWrite(context);
-  };
+  options.access = MakeWriteAccess();
   options.drain = [this] { RequestDrain(); };
   auto admin =
       std::make_shared<AdminService>(options, &tracker_, &sensors_, &clock_, &watch_stats_);
@@ -151,7 +156,10 @@ ServiceBinding Server::MakeAdmin() {
 }
 
 ServiceBinding Server::MakeConnections() {
-  auto connections = std::make_shared<ConnectionService>(&tracker_, &sensors_, &clock_);
+  ConnectionServiceOptions options;
+  options.access = MakeWriteAccess();
+  options.on_events = [this] { NotifyEvents(); };
+  auto connections = std::make_shared<ConnectionService>(options, &tracker_, &sensors_, &clock_);
   return {v1::ConnectionService::service_full_name(),
           [=](grpc::ServerBuilder* builder) { builder->RegisterService(connections.get()); }};
 }

@@ -130,7 +130,8 @@ class Loaded {
     CT_CHECK(sensors_.Open("edge-0", {"session", 0, ""}, 1, 0).ok());
     OpenConnections(&workload_, tracker_.get(), 0, kNow);
     ingest_ = std::make_unique<PacedIngest>(tracker_.get(), &workload_);
-    service_ = std::make_unique<ConnectionService>(tracker_.get(), &sensors_, &clock_);
+    service_ = std::make_unique<ConnectionService>(ConnectionServiceOptions(), tracker_.get(),
+                                                   &sensors_, &clock_);
     served_ = std::make_unique<Served>(service_.get());
   }
 

@@ -36,7 +36,8 @@ class Services {
         tracker_(TrackerOptions()),
         watch_({}, &tracker_, &sensors_, &clock_, &watch_stats_),
         ingest_(MakeIngestOptions(), &tracker_, &sensors_, &clock_),
-        connections_(&tracker_, &sensors_, &clock_),
+        connections_({MakeAdminOptions().access, [this] { watch_.Notify(); }}, &tracker_, &sensors_,
+                     &clock_),
         admin_(MakeAdminOptions(), &tracker_, &sensors_, &clock_, &watch_stats_) {
     int port = 0;
     grpc::ServerBuilder builder;
@@ -73,7 +74,8 @@ class Services {
   AdminOptions MakeAdminOptions() {
     AdminOptions options;
     options.software = "conntrack-server test";
-    options.check_may_write = [](const grpc::CallbackServerContext&) { return absl::OkStatus(); };
+    options.access = {[](const grpc::CallbackServerContext&) { return absl::OkStatus(); },
+                      [](const grpc::CallbackServerContext&, const std::string&) {}};
     options.drain = [] {};
     return options;
   }
