@@ -147,6 +147,13 @@ grpc::ServerUnaryReactor* ConnectionService::CountConnections(
   return taken.ok() ? reactor : Finish(reactor, taken);
 }
 
+grpc::ServerUnaryReactor* ConnectionService::LookupConnections(
+    grpc::CallbackServerContext* context, const v1::LookupConnectionsRequest* request,
+    v1::LookupConnectionsResponse* response) {
+  // Some hundred microseconds for the most tuples: not worth another thread.
+  return Finish(context->DefaultReactor(), Lookup(tracker_, clock_->Now(), *request, response));
+}
+
 absl::StatusOr<Filter> ConnectionService::CompileFilter(const std::string& text) const {
   FilterOptions options;
   options.slot_count = wire_.slot_count;

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "conntrack/v1/connection_service.grpc.pb.h"
+#include "server/connection_lookup.h"
 #include "server/connection_writes.h"
 #include "server/convert.h"
 #include "server/query_threads.h"
@@ -29,9 +30,10 @@ namespace conntrack {
 using ConnectionServiceMethods = v1::ConnectionService::WithRawCallbackMethod_ListConnections<
     v1::ConnectionService::WithCallbackMethod_GetConnection<
         v1::ConnectionService::WithCallbackMethod_CountConnections<
-            v1::ConnectionService::WithCallbackMethod_UpdateConnections<
-                v1::ConnectionService::WithCallbackMethod_DeleteConnections<
-                    v1::ConnectionService::Service>>>>>;
+            v1::ConnectionService::WithCallbackMethod_LookupConnections<
+                v1::ConnectionService::WithCallbackMethod_UpdateConnections<
+                    v1::ConnectionService::WithCallbackMethod_DeleteConnections<
+                        v1::ConnectionService::Service>>>>>>;
 
 struct ConnectionServiceOptions {
   WriteAccess access;
@@ -54,6 +56,9 @@ class ConnectionService final : public ConnectionServiceMethods {
   grpc::ServerUnaryReactor* CountConnections(grpc::CallbackServerContext* context,
                                              const v1::CountConnectionsRequest* request,
                                              v1::CountConnectionsResponse* response) override;
+  grpc::ServerUnaryReactor* LookupConnections(grpc::CallbackServerContext* context,
+                                              const v1::LookupConnectionsRequest* request,
+                                              v1::LookupConnectionsResponse* response) override;
   grpc::ServerUnaryReactor* UpdateConnections(grpc::CallbackServerContext* context,
                                               const v1::UpdateConnectionsRequest* request,
                                               v1::UpdateConnectionsResponse* response) override {

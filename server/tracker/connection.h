@@ -150,6 +150,14 @@ static_assert(offsetof(Record, address) == 0 && offsetof(Record, ports) == 8 &&
               offsetof(Record, zone) == 12 && offsetof(Record, protocol) == 14 &&
               std::endian::native == std::endian::little);
 
+// Direction of a packet of an existing connection, from its key. Where both ends
+// are one and the same (a LAND attack) nothing tells the directions apart;
+// netfilter takes all but the first packet for replies.
+inline Direction DirectionOf(const Record& record, bool from_first, bool symmetric) {
+  if (symmetric) return Direction::kReply;
+  return (record.original_from_first != 0) == from_first ? Direction::kOriginal : Direction::kReply;
+}
+
 // When the last packet was counted.
 inline Time LastSeen(const Record& record) {
   return record.deadline - std::chrono::milliseconds(record.timeout_ms);

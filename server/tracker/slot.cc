@@ -39,13 +39,8 @@ uint32_t Milliseconds(Duration duration) {
 // Record::timeout_ms holds no more: some 50 days.
 constexpr Duration kTimeoutMost = std::chrono::milliseconds(UINT32_MAX);
 
-// Direction of a packet of an existing connection. Where both ends are one and
-// the same (a LAND attack) nothing tells the directions apart; netfilter takes
-// all but the first packet for replies.
 Direction DirectionIn(const Record& record, const Arrival& arrival) {
-  if (arrival.symmetric) return Direction::kReply;
-  return (record.original_from_first != 0) == arrival.from_first ? Direction::kOriginal
-                                                                 : Direction::kReply;
+  return DirectionOf(record, arrival.from_first, arrival.symmetric);
 }
 
 // The connection was answered, is assured, and its timeout is its protocol's.
@@ -439,7 +434,7 @@ bool Slot::Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit
       const auto place = static_cast<uint32_t>(std::countr_zero(left));
       const ConnectionRef connection = block.at(place);
       const Time now = now_of(connection.record());
-      if (connection.deadline() <= now) continue;
+      if (connection.deadline() <= now && !scan.expired_too) continue;
       visit(connection, now);
       if (++visits < scan.visits_max) continue;
       *position = chunk + place + 1;

@@ -19,6 +19,7 @@
 #include "server/tracker/events.h"
 #include "server/tracker/expiry.h"
 #include "server/tracker/filter.h"
+#include "server/tracker/lookup.h"
 #include "server/tracker/mutex.h"
 #include "server/tracker/request.h"
 #include "server/tracker/table.h"
@@ -39,6 +40,8 @@ struct ScanStepOptions {
   size_t places_max = 256;
   // How many connections to visit.
   size_t visits_max = SIZE_MAX;
+  // Visits also what has expired, but has not ended yet.
+  bool expired_too = false;
 };
 // Takes a connection and what its zone's clock says.
 using ScanVisit = absl::FunctionRef<void(const ConnectionRef&, Time now)>;
@@ -76,6 +79,12 @@ class Slot {
 
   // The connection with this key.
   std::optional<StoredConnection> Find(const Key& key, uint64_t hash, Time server_now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Visits the connection of each of these tuples that has one. PrefetchBuckets,
+  // some time before, starts to load what it reads first.
+  void PrefetchBuckets(std::span<const TupleLookup> lookups) const;
+  void Lookup(std::span<const TupleLookup> lookups, Time server_now, LookupVisit visit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Visits connections from `*position` on, as far as `scan` says, and moves

@@ -141,7 +141,12 @@ class Tracker {
   std::optional<StoredConnection> Find(ZoneIndex zone, Family family, uint8_t protocol,
                                        const Address& source, const Address& destination,
                                        uint32_t ports, Time server_now);
-  // The same by id: looks through the whole slot, a few places at a time.
+  // Visits the connections of many tuples, of either direction, under the locks of
+  // their slots: some tuples at a time, slot by slot. Not those that have expired.
+  // A tuple that is nullopt can have none.
+  void Lookup(ZoneIndex zone, std::span<const std::optional<DirectedKey>> tuples, Time server_now,
+              LookupVisit visit);
+  // One connection by id: looks through the whole slot, a few places at a time.
   std::optional<StoredConnection> FindId(uint64_t id, Time server_now);
 
   // Visits connections from `*position` on, those of one slot at most, under its
