@@ -147,6 +147,21 @@ grpc::ServerUnaryReactor* ConnectionService::CountConnections(
   return taken.ok() ? reactor : Finish(reactor, taken);
 }
 
+grpc::ServerWriteReactor<grpc::ByteBuffer>* ConnectionService::ExportConnections(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  const auto filter = [&]() -> absl::StatusOr<Filter> {
+    grpc::ByteBuffer bytes = *request;
+    v1::ExportConnectionsRequest parsed;
+    if (!grpc::SerializationTraits<v1::ExportConnectionsRequest>::Deserialize(&bytes, &parsed)
+             .ok()) {
+      return absl::InvalidArgumentError("the request is not an ExportConnectionsRequest");
+    }
+    return CompileFilter(parsed.filter());
+  };
+  return ConnectionExport::Start({tracker_, clock_, &threads_, wire_, &exporting_, context},
+                                 filter());
+}
+
 grpc::ServerUnaryReactor* ConnectionService::LookupConnections(
     grpc::CallbackServerContext* context, const v1::LookupConnectionsRequest* request,
     v1::LookupConnectionsResponse* response) {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "conntrack/v1/connection_service.grpc.pb.h"
+#include "server/connection_export.h"
 #include "server/connection_lookup.h"
 #include "server/connection_writes.h"
 #include "server/convert.h"
@@ -26,14 +27,15 @@
 
 namespace conntrack {
 
-// Lists give their bytes themselves; the other methods fill messages.
-using ConnectionServiceMethods = v1::ConnectionService::WithRawCallbackMethod_ListConnections<
-    v1::ConnectionService::WithCallbackMethod_GetConnection<
-        v1::ConnectionService::WithCallbackMethod_CountConnections<
-            v1::ConnectionService::WithCallbackMethod_LookupConnections<
-                v1::ConnectionService::WithCallbackMethod_UpdateConnections<
-                    v1::ConnectionService::WithCallbackMethod_DeleteConnections<
-                        v1::ConnectionService::Service>>>>>>;
+// Lists and exports give their bytes themselves; the other methods fill messages.
+using ConnectionServiceReads = v1::ConnectionService::WithRawCallbackMethod_ListConnections<
+    v1::ConnectionService::WithRawCallbackMethod_ExportConnections<
+        v1::ConnectionService::WithCallbackMethod_GetConnection<
+            v1::ConnectionService::WithCallbackMethod_CountConnections<
+                v1::ConnectionService::WithCallbackMethod_LookupConnections<
+                    v1::ConnectionService::Service>>>>>;
+using ConnectionServiceMethods = v1::ConnectionService::WithCallbackMethod_UpdateConnections<
+    v1::ConnectionService::WithCallbackMethod_DeleteConnections<ConnectionServiceReads>>;
 
 struct ConnectionServiceOptions {
   WriteAccess access;
@@ -56,6 +58,8 @@ class ConnectionService final : public ConnectionServiceMethods {
   grpc::ServerUnaryReactor* CountConnections(grpc::CallbackServerContext* context,
                                              const v1::CountConnectionsRequest* request,
                                              v1::CountConnectionsResponse* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ExportConnections(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* LookupConnections(grpc::CallbackServerContext* context,
                                               const v1::LookupConnectionsRequest* request,
                                               v1::LookupConnectionsResponse* response) override;
@@ -89,6 +93,8 @@ class ConnectionService final : public ConnectionServiceMethods {
   const WireContext wire_;
   // Counts under way that group.
   std::atomic<int> grouping_{0};
+  // Exports under way.
+  std::atomic<int> exporting_{0};
   ConnectionWrites writes_;
   // Last, so that no query outlives what it reads.
   QueryThreads threads_;

@@ -35,6 +35,14 @@ absl::Status QueryThreads::Run(Slice slice) {
   return absl::OkStatus();
 }
 
+void QueryThreads::Resume(Slice slice) {
+  {
+    const MutexLock lock(&mutex_);
+    waiting_.push_back(std::move(slice));
+  }
+  changed_.notify_one();
+}
+
 // std::condition_variable takes and returns the mutex unseen by the annotations.
 void QueryThreads::Work() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   std::unique_lock lock(mutex_.native());

@@ -39,6 +39,9 @@ class QueryThreads {
   // Has `slice` called until it returns false. ResourceExhausted when waiting_max
   // others wait: then it is never called.
   absl::Status Run(Slice slice);
+  // The same for what goes on after a pause: it always finds a place, so that the
+  // caller bounds how many there are.
+  void Resume(Slice slice);
 
  private:
   void Work();

@@ -8,8 +8,9 @@
 // Their counters and deadlines may be older or newer, for these change without
 // events.
 //
-// Not thread-safe. Holds the slot's lock for some ten microseconds at a time, and
-// 128 connections in memory.
+// Not thread-safe. A step hands out 64 events and 128 connections at most, however
+// long ago the last one was; it holds the slot's lock for some ten microseconds,
+// and so many connections in memory.
 #pragma once
 
 #include <cstdint>
@@ -52,8 +53,10 @@ class SlotCut {
     Time now;
   };
 
-  // Hands out the events up to `last`; false when some are lost.
-  bool ReadEvents(uint64_t last, Put put, Remove remove);
+  // Reads some connections of the slot into rows_.
+  void Scan(Time server_now, size_t places_max);
+  // Hands out the next events; false when they are lost.
+  bool ReadEvents(Put put, Remove remove);
 
   Tracker* const tracker_;
   const uint32_t slot_;
@@ -63,8 +66,11 @@ class SlotCut {
   // The next event to read.
   uint64_t next_ = 0;
   ScanPosition position_;
-  // Of the step under way.
+  // Connections that were read, when the slot's last event was `rows_sequence_`:
+  // handed out when the events so far are.
+  bool has_rows_ = false;
   std::vector<Row> rows_;
+  uint64_t rows_sequence_ = 0;
 };
 
 }  // namespace conntrack

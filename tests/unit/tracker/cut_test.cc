@@ -125,7 +125,7 @@ TEST_F(CutTest, IsWhatTheEventsMakeUpToItsSequence) {
   size_t connections = 0;
   for (const char* text : {"", "mark = 1", "protocol = TCP AND NOT labels:0", "slot = 0"}) {
     const Filter filter = *Filter::Compile(text, FilterOptions());
-    for (int round = 0; round < 40; ++round) {
+    for (int round = 0; round < 20; ++round) {
       Happen(100);
       SlotCut cut(tracker_.get(), 0, &filter);
       Table table;
