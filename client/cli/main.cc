@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
   conntrack::cli::AddStatsVerb(app, invocation);
   conntrack::cli::AddSensorsVerb(app, invocation);
   conntrack::cli::AddZonesVerb(app, invocation);
+  conntrack::cli::AddHealthVerb(app, invocation);
   conntrack::cli::AddDrainVerb(app, invocation);
   conntrack::cli::AddVersionVerb(app, invocation);
   // After the verbs, which would inherit it.

@@ -8,6 +8,7 @@
 
 namespace conntrack::cli {
 
+void AddHealthVerb(CLI::App& app, Invocation& invocation);
 void AddListVerb(CLI::App& app, Invocation& invocation);
 void AddGetVerb(CLI::App& app, Invocation& invocation);
 void AddCountVerb(CLI::App& app, Invocation& invocation);

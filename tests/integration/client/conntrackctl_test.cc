@@ -1,5 +1,6 @@
 // conntrackctl as a process, against the real services over a real socket.
 #include <gmock/gmock.h>
+#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
@@ -40,6 +41,7 @@ class Services {
                      &clock_),
         admin_(MakeAdminOptions(), &tracker_, &sensors_, &clock_, &watch_stats_) {
     int port = 0;
+    grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     ingest_.Register(&builder);
@@ -60,6 +62,7 @@ class Services {
   }
 
   const std::string& address() const { return address_; }
+  void SetServing(bool serving) { server_->GetHealthCheckService()->SetServingStatus("", serving); }
   uint32_t watchers() const { return watch_stats_.watchers.load(); }
 
  private:
@@ -325,6 +328,18 @@ TEST_F(ConntrackctlTest, SensorsShowALedgerThatAddsUp) {
   EXPECT_THAT(text, HasSubstr("edge "));
   EXPECT_THAT(text, HasSubstr("adds up"));
   EXPECT_THAT(text, HasSubstr("test 1"));
+}
+
+TEST_F(ConntrackctlTest, HealthIsAnExitCode) {
+  EXPECT_EQ(Run({"health"}), "SERVING\n");
+  EXPECT_EQ(exit_code_, 0);
+  EXPECT_EQ(Run({"health", "--service=conntrack.v1.Nothing"}), "");
+  EXPECT_EQ(exit_code_, 3);
+  EXPECT_EQ(errors_, "conntrackctl: the server has no service \"conntrack.v1.Nothing\"\n");
+  services_.SetServing(false);
+  EXPECT_EQ(Run({"health"}), "NOT_SERVING\n");
+  EXPECT_EQ(exit_code_, 1);
+  EXPECT_EQ(errors_, "conntrackctl: the server does not serve: it drains\n");
 }
 
 TEST_F(ConntrackctlTest, StatsCountWhatWasDecided) {
