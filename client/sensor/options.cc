@@ -1,11 +1,13 @@
 #include "client/sensor/options.h"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <iostream>
 #include <map>
 #include <utility>
@@ -68,6 +70,7 @@ std::string EnvironmentName(const std::string& flag) {
 
 // What CLI11 writes into before it is checked and converted.
 struct RawOptions {
+  std::string zone = "0";
   std::string clock;
   std::string speed = "max";
   std::string checksum = "verify";
@@ -104,7 +107,9 @@ void AddInputFlags(CLI::App& app, Options& options, RawOptions& raw) {
 }
 
 void AddIdentityFlags(CLI::App& app, Options& options, RawOptions& raw) {
-  app.add_option("--zone", options.zone, "Zone that the packets belong to");
+  app.add_option("--zone", raw.zone,
+                 "Zone that the packets belong to: a number, or an IPv4 address, which\n"
+                 "stands for its number: so each host of a fleet has a zone of its own");
   app.add_option("--sensor-id", options.sensor_id,
                  "Name of this sensor: 1 to 63 of [A-Za-z0-9._-]");
   app.add_option("--clock", raw.clock,
@@ -150,11 +155,27 @@ void NameInEnvironment(CLI::App& app) {
   }
 }
 
+// "10" or "10.0.0.7", which is 167772167.
+std::optional<uint32_t> ParseZone(const std::string& text) {
+  in_addr address{};
+  if (inet_pton(AF_INET, text.c_str(), &address) == 1) return ntohl(address.s_addr);
+  uint32_t zone = 0;
+  const char* const end = text.data() + text.size();
+  const std::from_chars_result read = std::from_chars(text.data(), end, zone);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return zone;
+}
+
 // "" or what is wrong.
 std::string Convert(const RawOptions& raw, Options& options) {
   if (options.read_file.empty() == options.interface.name.empty()) {
     return "exactly one of --read and --interface is needed";
   }
+  const std::optional<uint32_t> zone = ParseZone(raw.zone);
+  if (!zone.has_value()) {
+    return "--zone \"" + raw.zone + "\" is neither a number up to 4294967295 nor an IPv4 address";
+  }
+  options.zone = *zone;
   const absl::StatusOr<double> speed = ParseSpeed(raw.speed);
   if (!speed.ok()) return "--speed: " + std::string(speed.status().message());
   options.speed = *speed;

@@ -92,12 +92,22 @@ TEST(OptionsTest, EnvironmentStandsInForFlagsAndYieldsToThem) {
   EXPECT_EQ(options.output, OutputFormat::kJson);
 }
 
+TEST(OptionsTest, AnAddressStandsForTheNumberOfAZone) {
+  EXPECT_EQ(ParseGood({"--read", "a"}).zone, 0u);
+  EXPECT_EQ(ParseGood({"--read", "a", "--zone", "10.0.0.7"}).zone, 0x0A000007u);
+  EXPECT_EQ(ParseGood({"--read", "a", "--zone", "255.255.255.255"}).zone, 0xFFFFFFFFu);
+}
+
 TEST(OptionsTest, BadValuesExitWithOne) {
   const std::initializer_list<const char*> bad[] = {
       {},
       {"--read", "a", "--interface", "b"},
       {"--read", "a", "--zone", "-1"},
       {"--read", "a", "--zone", "4294967296"},
+      {"--read", "a", "--zone", ""},
+      {"--read", "a", "--zone", "7a"},
+      {"--read", "a", "--zone", "10.0.0"},
+      {"--read", "a", "--zone", "::1"},
       {"--read", "a", "--speed", "fast"},
       {"--read", "a", "--clock", "sun"},
       {"--read", "a", "--buffer-bytes", "10"},
