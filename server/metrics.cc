@@ -1,5 +1,6 @@
 #include "server/metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -19,6 +20,14 @@ constexpr std::array<const char*, kEventTypes> kEventNames = {"new", "update", "
 template <typename Integer>
 double Read(const std::atomic<Integer>& counter) {
   return static_cast<double>(counter.load(std::memory_order_relaxed));
+}
+
+// The packets of a sensor's last session whose end is known: the other side of
+// the loss ledger.
+double Accounted(const Sensor& sensor) {
+  return Read(sensor.session_applied_packets) + Read(sensor.earlier_packets) +
+         Read(sensor.session_rejected_packets) + Read(sensor.filtered_packets) +
+         Read(sensor.kernel_dropped_packets) + Read(sensor.buffer_dropped_packets);
 }
 
 double UnixSeconds(Time time) { return static_cast<double>(UnixNanos(time)) / 1e9; }
@@ -97,6 +106,10 @@ void Metrics::CollectSensors(std::vector<prometheus::MetricFamily>* families) co
   Metric dropped("conntrack_sensor_dropped_packets_total",
                  "Packets lost at the sensor, by the kernel or by its buffer, of its last session.",
                  MetricType::Counter);
+  Metric pending("conntrack_sensor_pending_packets",
+                 "Packets that the sensor captured and that nothing is known of yet, of its last "
+                 "session: on their way, or lost if the sensor is gone.",
+                 MetricType::Gauge);
   for (const SensorRegistry::Row& row : sensors_->List()) {
     const Sensor& sensor = *row.sensor;
     const auto labels = [&](const char* name, const char* value) -> MetricLabels {
@@ -117,8 +130,11 @@ void Metrics::CollectSensors(std::vector<prometheus::MetricFamily>* families) co
     filtered.Add(only, Read(sensor.filtered_packets));
     dropped.Add(labels("place", "kernel"), Read(sensor.kernel_dropped_packets));
     dropped.Add(labels("place", "buffer"), Read(sensor.buffer_dropped_packets));
+    // The sensor's counts come once a second, so they may be older than ours.
+    pending.Add(only, std::max(0.0, Read(sensor.captured_packets) - Accounted(sensor)));
   }
-  TakeAll({&connected, &batches, &packets, &lag, &last, &captured, &filtered, &dropped}, families);
+  TakeAll({&connected, &batches, &packets, &lag, &last, &captured, &filtered, &dropped, &pending},
+          families);
 }
 
 void Metrics::CollectTotals(std::vector<prometheus::MetricFamily>* families) const {

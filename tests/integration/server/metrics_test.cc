@@ -121,6 +121,7 @@ TEST_F(MetricsTest, MessagesOfTheIngestStreamAreCounted) {
   EXPECT_EQ(Value(text, "grpc_server_msg_sent_total" + labels + "}"), sent);
   EXPECT_EQ(Value(text, "grpc_server_handled_total" + labels + ",grpc_code=\"OK\"}"), 1);
   EXPECT_EQ(Value(text, "conntrack_sensor_captured_packets_total{sensor=\"edge-1\"}"), 5);
+  EXPECT_EQ(Value(text, "conntrack_sensor_pending_packets{sensor=\"edge-1\"}"), 5);
   EXPECT_EQ(Value(text, "conntrack_sensor_connected{sensor=\"edge-1\"}"), 0);
 }
 
