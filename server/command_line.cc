@@ -36,8 +36,10 @@ groups are maps, and single zones can differ:
       connections_max: 100000
       timeouts: {udp: 10s}
 
---print-config shows a complete file. The server ends with 0 after SIGTERM or
-SIGINT, and with 1 when a setting is wrong or an address is taken.)";
+--print-config shows a complete file. SIGHUP reads all of them again: the log
+and the settings of zones change at once, and the log says what needs a restart.
+The server ends with 0 after SIGTERM or SIGINT, and with 1 when a setting is
+wrong or an address is taken.)";
 
 // Whether Kubernetes set the variable: for every service in a pod's namespace
 // it makes variables named after it, and a service called conntrack-server, or

@@ -65,9 +65,13 @@ void LogFromGrpc(gpr_log_func_args* args) {
 }  // namespace
 
 void StartLog(const LogConfig& config) {
-  auto logger = std::make_shared<spdlog::logger>("conntrack",
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_level(LevelOf(config.level));
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "conntrack", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  ChangeLog(config);
+  if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function(&LogFromGrpc);
+}
+
+void ChangeLog(const LogConfig& config) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   if (config.format == LogFormat::kJson) {
     formatter->add_flag<JsonText>('*').set_pattern(
@@ -75,9 +79,9 @@ void StartLog(const LogConfig& config) {
   } else {
     formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l: %v");
   }
-  logger->set_formatter(std::move(formatter));
-  spdlog::set_default_logger(std::move(logger));
-  if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function(&LogFromGrpc);
+  // The sink takes its own lock for it.
+  spdlog::default_logger()->set_formatter(std::move(formatter));
+  spdlog::default_logger()->set_level(LevelOf(config.level));
 }
 
 }  // namespace conntrack

@@ -12,4 +12,7 @@ namespace conntrack {
 // as it is. Call once, before threads start.
 void StartLog(const LogConfig& config);
 
+// Changes level and format of that log. Any thread may log meanwhile.
+void ChangeLog(const LogConfig& config);
+
 }  // namespace conntrack

@@ -1,5 +1,5 @@
-// conntrack-server: reads the command line, starts a Server, and ends it when
-// a signal or a client asks for it.
+// conntrack-server: reads the command line, starts a Server, reloads its
+// configuration at SIGHUP, and ends it when a signal or a client asks for it.
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -12,18 +12,29 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/command_line.h"
 #include "server/credentials.h"
 #include "server/log.h"
 #include "server/server.h"
+#include "server/supervisor.h"
 #include "server/version.h"
 
 namespace conntrack {
 namespace {
 
-sigset_t EndSignals() {
+using Texts = std::vector<std::string>;
+
+// What the process was started with, to be read again at SIGHUP.
+struct Origin {
+  Texts arguments;
+  Texts environment;
+};
+
+sigset_t HandledSignals() {
   sigset_t signals;
   sigemptyset(&signals);
+  sigaddset(&signals, SIGHUP);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   return signals;
@@ -34,15 +45,49 @@ int Fail(const absl::Status& status) {
   return EXIT_FAILURE;
 }
 
-// The first signal drains, the second ends the process at once.
-void HandleSignals(Server* server) {
-  const sigset_t signals = EndSignals();
-  int signal = 0;
-  sigwait(&signals, &signal);
-  spdlog::info("signal {}: draining; a second one ends at once", signal);
-  server->RequestDrain();
-  sigwait(&signals, &signal);
-  _exit(128 + signal);
+// Every outcome is said in the log; a configuration that is wrong changes
+// nothing.
+void Reload(const Origin& origin, Server* server) {
+  const absl::StatusOr<CommandLine> command =
+      ParseCommandLine(origin.arguments, origin.environment);
+  if (!command.ok()) {
+    spdlog::error("reload: {}; nothing was changed", std::string(command.status().message()));
+    return;
+  }
+  const absl::StatusOr<ConfigChanges> changes = server->Reload(command->config);
+  if (!changes.ok()) {
+    spdlog::error("reload: {}; nothing was changed", std::string(changes.status().message()));
+    return;
+  }
+  if (changes->empty()) spdlog::info("reload: nothing is different");
+  if (!changes->applied.empty()) {
+    spdlog::info("reload: changed {}", absl::StrJoin(changes->applied, ", "));
+  }
+  if (!changes->need_restart.empty()) {
+    spdlog::warn("reload: only a restart changes {}", absl::StrJoin(changes->need_restart, ", "));
+  }
+}
+
+// SIGHUP reloads. The first signal to end drains, the second ends the process
+// at once.
+void HandleSignals(const Origin& origin, Server* server) {
+  const sigset_t signals = HandledSignals();
+  bool draining = false;
+  for (;;) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal == SIGHUP) {
+      NotifySupervisor("RELOADING=1");
+      Reload(origin, server);
+      NotifySupervisor("READY=1");
+    } else if (draining) {
+      _exit(128 + signal);
+    } else {
+      draining = true;
+      spdlog::info("signal {}: draining; a second one ends at once", signal);
+      server->RequestDrain();
+    }
+  }
 }
 
 std::string DescribeMetrics(const ServerConfig& config, const Server& server) {
@@ -52,9 +97,9 @@ std::string DescribeMetrics(const ServerConfig& config, const Server& server) {
                       server.metrics_port(), "/metrics");
 }
 
-int Serve(const ServerConfig& config) {
+int Serve(const ServerConfig& config, const Origin& origin) {
   // Before any thread exists, so that all inherit it and one thread waits.
-  const sigset_t signals = EndSignals();
+  const sigset_t signals = HandledSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   StartLog(config.log);
@@ -67,21 +112,24 @@ int Serve(const ServerConfig& config) {
   spdlog::info("{} serves gRPC on {} ({}), {}", Software(), address,
                config.tls.enabled() ? "TLS" : "no TLS", DescribeMetrics(config, **server));
   // It ends with the process.
-  std::thread(HandleSignals, server->get()).detach();
+  std::thread(HandleSignals, origin, server->get()).detach();
+  NotifySupervisor("READY=1");
   (*server)->WaitForDrainRequest();
+  NotifySupervisor("STOPPING=1");
   (*server)->Drain();
   spdlog::info("drained");
   return EXIT_SUCCESS;
 }
 
-int Main(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
-  const absl::StatusOr<CommandLine> command = ParseCommandLine(arguments, environment);
+int Main(const Origin& origin) {
+  const absl::StatusOr<CommandLine> command =
+      ParseCommandLine(origin.arguments, origin.environment);
   if (!command.ok()) return Fail(command.status());
   if (command->action == CommandLine::Action::kPrint) {
     std::fputs(command->text.c_str(), stdout);
     return EXIT_SUCCESS;
   }
-  if (command->action == CommandLine::Action::kServe) return Serve(command->config);
+  if (command->action == CommandLine::Action::kServe) return Serve(command->config, origin);
   const auto credentials = MakeServerCredentials(command->config);
   if (!credentials.ok()) return Fail(credentials.status());
   std::fputs("configuration is good\n", stdout);
@@ -92,7 +140,8 @@ int Main(const std::vector<std::string>& arguments, const std::vector<std::strin
 }  // namespace conntrack
 
 int main(int argc, char** argv) {
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
-  return conntrack::Main(std::vector<std::string>(argv + 1, argv + argc), environment);
+  conntrack::Origin origin;
+  origin.arguments.assign(argv + 1, argv + argc);
+  for (char** entry = environ; *entry != nullptr; ++entry) origin.environment.emplace_back(*entry);
+  return conntrack::Main(origin);
 }

@@ -19,6 +19,7 @@
 #include "server/expiry_thread.h"
 #include "server/grpc_metrics.h"
 #include "server/ingest_service.h"
+#include "server/log.h"
 #include "server/metrics.h"
 #include "server/metrics_endpoint.h"
 #include "server/process_metrics.h"
@@ -111,7 +112,8 @@ Server::Server(const ServerConfig& config, const TrackerOptions& options)
     : config_(config),
       tracker_(options),
       sensors_(config.sensors_max),
-      grpc_metrics_(std::make_shared<GrpcMetrics>()) {}
+      grpc_metrics_(std::make_shared<GrpcMetrics>()),
+      running_config_(config) {}
 
 Server::~Server() { End(Duration(0), Duration(0)); }
 
@@ -126,7 +128,10 @@ ServiceBinding Server::MakeIngest() {
   options.message_bytes_max = config_.message_bytes_max;
   options.drain_timeout = Millis(config_.drain_timeout);
   options.software = Software();
-  options.zone_settings = [this](uint32_t zone) { return config_.SettingsOf(zone); };
+  options.zone_settings = [this](uint32_t zone) {
+    const std::lock_guard lock(reload_mutex_);
+    return running_config_.SettingsOf(zone);
+  };
   options.on_events = [this] { NotifyEvents(); };
   auto ingest = std::make_shared<IngestService>(options, &tracker_, &sensors_, &clock_);
   return {v1::IngestService::service_full_name(),
@@ -217,6 +222,22 @@ absl::Status Server::Listen() {
   expiry_ = std::make_unique<ExpiryThread>(&tracker_, &clock_, config_.expiry_interval,
                                            [this] { NotifyEvents(); });
   return absl::OkStatus();
+}
+
+absl::StatusOr<ConfigChanges> Server::Reload(const ServerConfig& next) {
+  const std::lock_guard lock(reload_mutex_);
+  const ServerConfig merged = MergeReloadable(running_config_, next);
+  if (absl::Status status = merged.Validate(); !status.ok()) return status;
+  const ConfigChanges changes = CompareConfigs(running_config_, next);
+  for (ZoneIndex index = 0; index < tracker_.zone_count(); ++index) {
+    const uint32_t zone = tracker_.zone(index).id;
+    if (running_config_.SettingsOf(zone) == merged.SettingsOf(zone)) continue;
+    // Validated above.
+    CT_CHECK(tracker_.SetZoneSettings(index, merged.SettingsOf(zone)).ok());
+  }
+  ChangeLog(merged.log);
+  running_config_ = merged;
+  return changes;
 }
 
 void Server::RequestDrain() {

@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/config.h"
+#include "server/reload.h"
 #include "server/sensors.h"
 #include "server/server_clock.h"
 #include "server/tracker/tracker.h"
@@ -74,6 +75,13 @@ class Server {
   // is over. Later calls do nothing.
   void Drain();
 
+  // Takes over what can change while it runs: the log, and settings of zones.
+  // Of zones that exist, those are changed whose settings differ between the
+  // two configurations; a zone that a client changed meanwhile keeps that
+  // otherwise. Says what changed, and what waits for a restart. The error of a
+  // configuration that contradicts what cannot change; nothing is changed then.
+  absl::StatusOr<ConfigChanges> Reload(const ServerConfig& next);
+
   Tracker& tracker() { return tracker_; }
   const SensorRegistry& sensors() const { return sensors_; }
   const ServerClock& clock() const { return clock_; }
@@ -92,6 +100,7 @@ class Server {
   // Waits for streams for `timeout`, and for what is left for `grace`.
   void End(Duration timeout, Duration grace);
 
+  // As it was started.
   const ServerConfig config_;
   const ServerClock clock_;
   Tracker tracker_;
@@ -104,6 +113,10 @@ class Server {
   std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
   std::unique_ptr<ExpiryThread> expiry_;
   uint16_t port_ = 0;
+
+  // With what was reloaded since.
+  std::mutex reload_mutex_;
+  ServerConfig running_config_;
 
   // One drain at a time.
   std::mutex drain_mutex_;
