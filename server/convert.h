@@ -15,6 +15,7 @@
 #include "server/tracker/connection.h"
 #include "server/tracker/groups.h"
 #include "server/tracker/settings.h"
+#include "server/tracker/verdict.h"
 #include "server/tracker/zone.h"
 
 namespace conntrack {
@@ -40,6 +41,9 @@ void ToWire(Time time, google::protobuf::Timestamp* out);
 void ToWire(Duration duration, google::protobuf::Duration* out);
 v1::Clock ToWire(ZoneClock clock);
 void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out);
+
+// A verdict as BatchVerdicts has it.
+uint8_t VerdictByte(const Verdict& verdict);
 
 // REQUIRES: a value of the enum.
 GroupOrder FromWire(v1::GroupOrder order);

@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/convert.h"
 #include "server/status.h"
 #include "server/tracker/check.h"
 
@@ -146,6 +147,7 @@ IngestStream::Next IngestStream::WaitAndHandle() {
       if (tag == AsPointer(Tag::kRead)) return HandleRead(ok);
       writing_ = false;
       if (ok) StartWrite();
+      if (!reading_) StartRead();
       break;
   }
   return status_.ok() ? Next::kGoOn : Next::kEnd;
@@ -179,7 +181,7 @@ IngestStream::Next IngestStream::HandleRead(bool ok) {
   grpc::ByteBuffer message;
   message.Swap(&incoming_);
   // Bytes of the next message move while this one is worked on.
-  StartRead();
+  if (!OwesTooMuch()) StartRead();
   ++messages_;
   status_ = HandleMessage(&message);
   if (!status_.ok()) return Next::kEnd;
@@ -231,6 +233,7 @@ absl::Status IngestStream::HandleHello(const v1::Hello& hello) {
   sensor_ = *sensor;
   zone_ = *zone;
   clock_ = service_->tracker_->zone(zone_).clock;
+  wants_verdicts_ = hello.verdicts();
   deadline_.reset();
   Set(service_->clock_->Now(), &sensor_->last_message);
 
@@ -268,6 +271,7 @@ absl::Status IngestStream::HandleBatch(const v1::SequencedBatch& batch) {
     RejectBatch(batch, *error);
   } else {
     Track(now);
+    if (wants_verdicts_) AddVerdicts(batch.sequence());
   }
   Set(batch.sequence(), &sensor_->applied_sequence);
   return absl::OkStatus();
@@ -283,6 +287,15 @@ void IngestStream::RejectBatch(const v1::SequencedBatch& batch, const BatchError
   rejected->set_reason(error.reason);
   rejected->set_detail(error.detail);
   rejected->set_packets(packets);
+}
+
+void IngestStream::AddVerdicts(uint64_t sequence) {
+  v1::BatchVerdicts* const out = ack_.add_verdicts();
+  out->set_sequence(sequence);
+  std::string& bytes = *out->mutable_verdicts();
+  bytes.reserve(verdicts_.size());
+  for (const Verdict& verdict : verdicts_) bytes.push_back(static_cast<char>(VerdictByte(verdict)));
+  verdict_bytes_ += bytes.size();
 }
 
 void IngestStream::Track(Time now) {
@@ -321,6 +334,7 @@ void IngestStream::SendAck() {
   response.mutable_ack()->Swap(&ack_);
   ack_.Clear();
   unacknowledged_batches_ = 0;
+  verdict_bytes_ = 0;
   Send(response);
 }
 

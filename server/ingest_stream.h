@@ -33,6 +33,8 @@ class IngestStream {
  private:
   enum class Tag : intptr_t { kRead = 1, kWrite, kFinish };
 
+  static constexpr size_t kVerdictBytesMax = 1u << 20;
+
   // What the loop does next.
   enum class Next { kGoOn, kEnd };
 
@@ -52,6 +54,9 @@ class IngestStream {
   // Gives the packets that reader_ has to the tracker.
   void Track(Time now);
   void RejectBatch(const v1::SequencedBatch& batch, const BatchError& error);
+  void AddVerdicts(uint64_t sequence);
+  // The client does not read its acks: no more is read from it.
+  bool OwesTooMuch() const { return writing_ && verdict_bytes_ >= kVerdictBytesMax; }
 
   // Queues a response; responses leave in order, one at a time.
   void Send(const v1::IngestResponse& response);
@@ -81,6 +86,9 @@ class IngestStream {
   uint64_t messages_ = 0;
   uint64_t unacknowledged_batches_ = 0;
   v1::Ack ack_;
+  // The client asked for verdicts, and those in ack_.
+  bool wants_verdicts_ = false;
+  size_t verdict_bytes_ = 0;
 
   PacketReader reader_;
   std::vector<Verdict> verdicts_;

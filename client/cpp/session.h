@@ -68,7 +68,10 @@ class Session final : public IngestSession {
   void EndStream(Stream& stream, std::unique_lock<std::mutex>& lock);
   // The reading thread.
   void ReadStream(Stream& stream);
-  absl::Status TakeResponse(const v1::IngestResponse& response);  // REQUIRES: lock held.
+  // These two: REQUIRES lock held.
+  absl::Status TakeResponse(const v1::IngestResponse& response);
+  // The batches that `ack` has verdicts on. REQUIRES: it was not taken yet.
+  absl::Status FindJudged(const v1::Ack& ack, std::vector<UnackedBatches::Request>* batches) const;
 
   // These three: REQUIRES lock held.
   bool StreamIsOver() const { return stream_.ended || stopping_; }

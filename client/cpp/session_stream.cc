@@ -118,6 +118,7 @@ bool Session::WriteHello(Stream& stream) {
   hello.set_zone(options_.zone);
   hello.set_clock(options_.clock);
   hello.set_software(options_.software);
+  hello.set_verdicts(options_.on_verdicts != nullptr);
   {
     std::lock_guard lock(mutex_);
     const IngestCounts& counts = batches_.counts();
@@ -177,17 +178,45 @@ void Session::EndStream(Stream& stream, std::unique_lock<std::mutex>& lock) {
 void Session::ReadStream(Stream& stream) {
   v1::IngestResponse response;
   while (stream.Read(&response)) {
-    std::lock_guard lock(mutex_);
+    std::vector<UnackedBatches::Request> judged;
+    std::unique_lock lock(mutex_);
     if (!stream_.violation.ok()) continue;
-    stream_.violation = TakeResponse(response);
-    if (!stream_.violation.ok()) stream_.context->TryCancel();
+    stream_.violation = FindJudged(response.ack(), &judged);
+    if (stream_.violation.ok()) stream_.violation = TakeResponse(response);
+    const bool good = stream_.violation.ok();
+    if (!good) stream_.context->TryCancel();
     writer_wakes_.notify_all();
     caller_wakes_.notify_all();
+    lock.unlock();
+    for (size_t i = 0; good && i < judged.size(); ++i) {
+      options_.on_verdicts(judged[i]->batch().packets(),
+                           response.ack().verdicts(static_cast<int>(i)).verdicts());
+    }
   }
   std::lock_guard lock(mutex_);
   stream_.ended = true;
   writer_wakes_.notify_all();
   caller_wakes_.notify_all();
+}
+
+absl::Status Session::FindJudged(const v1::Ack& ack,
+                                 std::vector<UnackedBatches::Request>* batches) const {
+  if (options_.on_verdicts == nullptr) return absl::OkStatus();
+  for (const v1::BatchVerdicts& verdicts : ack.verdicts()) {
+    const UnackedBatches::Request batch = batches_.Find(verdicts.sequence());
+    if (batch == nullptr) {
+      return absl::InternalError(absl::StrCat("the server sent verdicts on batch ",
+                                              verdicts.sequence(), ", which is not pending"));
+    }
+    const uint64_t packets = PacketsOf(batch->batch().packets());
+    if (verdicts.verdicts().size() != packets) {
+      return absl::InternalError(absl::StrCat("the server sent ", verdicts.verdicts().size(),
+                                              " verdicts on the ", packets, " packets of batch ",
+                                              verdicts.sequence()));
+    }
+    batches->push_back(batch);
+  }
+  return absl::OkStatus();
 }
 
 // Not OK when the server broke the protocol.

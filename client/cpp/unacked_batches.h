@@ -61,6 +61,12 @@ class UnackedBatches {
   // the reason. Internal when the server acknowledges what was not written.
   absl::Status Acknowledge(const v1::Ack& ack);
 
+  // A batch that is still here; null for every other sequence.
+  Request Find(uint64_t sequence) const {
+    if (sequence < first_sequence() || sequence >= next_sequence_) return nullptr;
+    return batches_[sequence - first_sequence()].request;
+  }
+
   bool empty() const { return batches_.empty(); }
   // The lowest sequence that can still be written.
   uint64_t first_sequence() const { return next_sequence_ - batches_.size(); }

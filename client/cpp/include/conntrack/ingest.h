@@ -21,8 +21,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -47,6 +49,12 @@ struct IngestOptions {
   // longer absence of the server.
   uint64_t buffer_bytes_max = 64u << 20;
   WhenFull when_full = WhenFull::kWait;
+  // Asks the server for a verdict on each packet, and takes them, a batch at a
+  // time in the order of Send: `verdicts` has one byte a packet, see verdict.h.
+  // A batch that was applied before the connection broke, and acknowledged only
+  // after, has none. Called by a thread of the session without its lock, before
+  // Finish returns; no acks are read meanwhile. Null: none are asked for.
+  std::function<void(const v1::PacketBatch& batch, std::string_view verdicts)> on_verdicts;
   // Delay before the first reconnect; it doubles, with jitter, up to the
   // second.
   std::chrono::milliseconds backoff_min{100};

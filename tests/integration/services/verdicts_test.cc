@@ -1,0 +1,173 @@
+// Verdicts in acks, over a real socket: what each packet was told, and what
+// becomes of a client that asks for them and does not read.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "conntrack/ingest.h"
+#include "conntrack/verdict.h"
+#include "server/tracker/packet.h"
+#include "tests/integration/services/service_test.h"
+#include "tests/testing/wire_sensor.h"
+
+namespace conntrack {
+namespace {
+
+using client::PacketVerdict;
+using testing::BatchWriter;
+using testing::HelloRequest;
+using ::testing::IsEmpty;
+using testing::WireSensor;
+
+constexpr uint32_t kClient = 0x0A000001;
+constexpr uint32_t kServer = 0x0A000002;
+
+v1::IngestRequest HelloForVerdicts() {
+  v1::IngestRequest request = HelloRequest("a", 1);
+  request.mutable_hello()->set_verdicts(true);
+  return request;
+}
+
+std::vector<PacketVerdict> Decode(std::string_view bytes) {
+  std::vector<PacketVerdict> verdicts;
+  for (const char byte : bytes) {
+    verdicts.push_back(PacketVerdict::Decode(static_cast<uint8_t>(byte)));
+  }
+  return verdicts;
+}
+
+// One packet of each kind of verdict that a batch can have, and what they are.
+BatchWriter SomeOfEach() {
+  return BatchWriter()
+      .Tcp(0, kClient, 1000, kServer, 80, tcp_flag::kSyn, 1, 0)
+      .Tcp(1, kServer, 80, kClient, 1000, tcp_flag::kSyn | tcp_flag::kAck, 1, 2)
+      .Tcp(2, kClient, 1000, kServer, 80, tcp_flag::kAck, 2, 2)
+      .Tcp(3, kClient, 1001, kServer, 80, tcp_flag::kSyn | tcp_flag::kFin, 1, 0)
+      .Tcp(4, kClient, 1002, kServer, 80, tcp_flag::kRst, 1, 0)
+      .Udp(5, kClient, 53, kServer, 53)
+      .Udp(6, kClient, 53, kServer, 53);
+}
+
+const std::vector<PacketVerdict>& VerdictsOfSomeOfEach() {
+  static const std::vector<PacketVerdict> verdicts = {
+      {.verdict = v1::VERDICT_NEW, .direction = v1::DIRECTION_ORIGINAL},
+      {.verdict = v1::VERDICT_ESTABLISHED, .direction = v1::DIRECTION_REPLY},
+      {.verdict = v1::VERDICT_ESTABLISHED, .direction = v1::DIRECTION_ORIGINAL},
+      {.verdict = v1::VERDICT_INVALID, .reason = v1::INVALID_REASON_TCP_FLAGS},
+      {.verdict = v1::VERDICT_INVALID, .reason = v1::INVALID_REASON_TCP_NO_CONNECTION},
+      {.verdict = v1::VERDICT_NEW, .direction = v1::DIRECTION_ORIGINAL},
+      {.verdict = v1::VERDICT_NEW, .direction = v1::DIRECTION_ORIGINAL},
+  };
+  return verdicts;
+}
+
+class VerdictsTest : public ServiceTest {};
+
+TEST_F(VerdictsTest, EachPacketOfEachAppliedBatchHasOne) {
+  WireSensor sensor(channel());
+  ASSERT_TRUE(sensor.Send(HelloForVerdicts()));
+  ASSERT_TRUE(sensor.Send(SomeOfEach().Request(1)));
+  const auto first = sensor.ReceiveAck(1);
+  ASSERT_TRUE(first.has_value());
+  ASSERT_EQ(first->verdicts_size(), 1);
+  EXPECT_EQ(first->verdicts(0).sequence(), 1u);
+  EXPECT_EQ(Decode(first->verdicts(0).verdicts()), VerdictsOfSomeOfEach());
+  // What came again, or was rejected, has none.
+  ASSERT_TRUE(sensor.Send(SomeOfEach().Request(1)));
+  v1::IngestRequest bad = SomeOfEach().Request(2);
+  bad.mutable_batch()->mutable_packets()->add_source(1);
+  ASSERT_TRUE(sensor.Send(bad));
+  const auto second = sensor.ReceiveAck(2);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->rejected_size(), 1);
+  EXPECT_THAT(second->verdicts(), IsEmpty());
+}
+
+TEST_F(VerdictsTest, WhoDoesNotAskGetsNone) {
+  WireSensor sensor(channel());
+  ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
+  ASSERT_TRUE(sensor.Send(SomeOfEach().Request(1)));
+  const auto ack = sensor.ReceiveAck(1);
+  ASSERT_TRUE(ack.has_value());
+  EXPECT_THAT(ack->verdicts(), IsEmpty());
+}
+
+TEST_F(VerdictsTest, ASessionGivesThemBackWithTheirBatches) {
+  std::vector<uint64_t> times;
+  size_t wrong = 0;
+  client::IngestOptions options;
+  options.sensor_id = "a";
+  options.on_verdicts = [&](const v1::PacketBatch& batch, std::string_view verdicts) {
+    times.push_back(batch.base_time_unix_ns());
+    // The second time the connections are known.
+    if (times.size() == 1 && Decode(verdicts) != VerdictsOfSomeOfEach()) ++wrong;
+    if (verdicts.size() != static_cast<size_t>(batch.kind_size())) ++wrong;
+  };
+  const auto session = client::IngestSession::Start(channel(), options);
+  ASSERT_TRUE(session.ok()) << session.status();
+  std::vector<uint64_t> sent;
+  for (int i = 0; i < 100; ++i) {
+    v1::PacketBatch batch = SomeOfEach().Take();
+    batch.set_base_time_unix_ns(batch.base_time_unix_ns() + static_cast<uint64_t>(i));
+    sent.push_back(batch.base_time_unix_ns());
+    ASSERT_TRUE((*session)->Send(std::move(batch)).ok());
+  }
+  const absl::Status finished = (*session)->Finish(std::chrono::seconds(30));
+  EXPECT_TRUE(finished.ok()) << finished;
+  EXPECT_EQ(times, sent);
+  EXPECT_EQ(wrong, 0u);
+}
+
+TEST_F(VerdictsTest, AClientThatDoesNotReadIsReadNoFurther) {
+  constexpr uint64_t kBatches = 3'000;
+  constexpr int kPackets = 4'096;
+  BatchWriter writer;
+  for (int i = 0; i < kPackets; ++i) writer.Udp(0, kClient, 53, kServer, 53);
+  v1::IngestRequest request = writer.Request(1);
+  grpc::ClientContext context;
+  const auto stub = v1::IngestService::NewStub(channel());
+  const auto stream = stub->Ingest(&context);
+  ASSERT_TRUE(stream->Write(HelloForVerdicts()));
+  v1::IngestResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  ASSERT_TRUE(response.has_welcome());
+  std::thread sender([&] {
+    for (uint64_t sequence = 1; sequence <= kBatches; ++sequence) {
+      request.mutable_batch()->set_sequence(sequence);
+      if (!stream->Write(request)) break;
+    }
+    stream->WritesDone();
+  });
+  // Nothing more is applied after a while, and much was not.
+  using std::chrono::steady_clock;
+  uint64_t applied = 0;
+  for (auto changed = steady_clock::now();
+       applied == 0 || steady_clock::now() < changed + std::chrono::milliseconds(500);) {
+    const uint64_t now = SensorRow("a").applied_packets();
+    if (now != applied) changed = steady_clock::now();
+    applied = now;
+  }
+  EXPECT_LT(applied, kBatches * kPackets / 2);
+  // Then it reads, and nothing is missing.
+  uint64_t next = 1;
+  size_t wrong = 0;
+  while (stream->Read(&response)) {
+    for (const v1::BatchVerdicts& verdicts : response.ack().verdicts()) {
+      if (verdicts.sequence() != next || verdicts.verdicts().size() != kPackets) ++wrong;
+      ++next;
+    }
+  }
+  sender.join();
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(next, kBatches + 1);
+  EXPECT_EQ(wrong, 0u);
+  EXPECT_EQ(SensorRow("a").applied_packets(), kBatches * kPackets);
+}
+
+}  // namespace
+}  // namespace conntrack
