@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "server/breakdown_config.h"
 #include "server/tracker/settings.h"
 #include "server/tracker/time.h"
 
@@ -64,6 +66,12 @@ struct ServerConfig {
   uint32_t message_bytes_max = 4u << 20;
   uint32_t batch_packets_max = 4096;
   uint64_t event_bytes_max = 256u << 20;
+
+  // What open connections are counted by in metrics.
+  std::vector<BreakdownConfig> breakdowns;
+  // Of each: most groups that are counted apart, and most that are shown.
+  uint64_t breakdown_groups_max = 65'536;
+  uint32_t breakdown_series_max = 100;
 
   ZoneSettings zone_defaults;
   // Zones that differ from the defaults, complete with what does not differ.

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "server/breakdown_config.h"
 #include "server/setting_text.h"
 
 namespace conntrack {
@@ -239,6 +240,10 @@ std::vector<Setting> LimitSettings() {
                                    kGiB, "Largest message taken from a client"),
       number("batch_packets_max", CONNTRACK_FIELD(batch_packets_max), 1, 65'536,
              "Most packets in one batch"),
+      number("breakdown_groups_max", CONNTRACK_FIELD(breakdown_groups_max), 1, 1u << 20,
+             "Most groups counted apart in each breakdown"),
+      number("breakdown_series_max", CONNTRACK_FIELD(breakdown_series_max), 1, 10'000,
+             "Most groups of each breakdown in metrics; the rest is one series"),
       Bytes<Setting, ServerConfig>("event_bytes_max", CONNTRACK_FIELD(event_bytes_max), 1u << 20,
                                    uint64_t{1} << 40, "Memory for events that watchers may read"),
   };
@@ -269,6 +274,17 @@ std::vector<Setting> MakeSettings() {
          std::move(seed)},
         &table);
   Group("Limits", LimitSettings(), &table);
+  Setting breakdowns;
+  breakdowns.name = "breakdowns";
+  breakdowns.value_name = "NAME=FIELD[,FIELD]...[;...]";
+  breakdowns.help =
+      "What open connections are counted by in metrics: fields of filters that a connection keeps "
+      "for life, addresses with prefix lengths; at most 4";
+  breakdowns.set = [](absl::string_view text, ServerConfig* config) {
+    return Store(ParseBreakdowns(text), &config->breakdowns);
+  };
+  breakdowns.get = [](const ServerConfig& config) { return FormatBreakdowns(config.breakdowns); };
+  Group("Metrics", {std::move(breakdowns)}, &table);
   Group("Operation",
         {Time<Setting, ServerConfig>("drain_timeout", CONNTRACK_FIELD(drain_timeout), Duration(0),
                                      std::chrono::hours(1), "How long streams may take to end"),

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "server/metric.h"
 #include "server/tracker/names.h"
 #include "server/version.h"
@@ -137,6 +138,44 @@ void Metrics::CollectSensors(std::vector<prometheus::MetricFamily>* families) co
           families);
 }
 
+void Metrics::CollectBreakdowns(std::vector<prometheus::MetricFamily>* families) const {
+  // No value of a field looks like this.
+  constexpr char kOther[] = "(other)";
+  Metric kept("conntrack_breakdown_groups", "Groups of the breakdown that are counted apart.",
+              MetricType::Gauge);
+  Metric limit("conntrack_breakdown_groups_max", "Limit of conntrack_breakdown_groups.",
+               MetricType::Gauge);
+  const auto sensor_id = [this](uint16_t index) {
+    const Sensor* const sensor = sensors_->Find(index);
+    return sensor == nullptr ? std::string() : sensor->id;
+  };
+  const Breakdowns& breakdowns = tracker_->breakdowns();
+  for (size_t i = 0; i < breakdowns.size(); ++i) {
+    const BreakdownOptions& options = breakdowns[i].options();
+    const Grouping& grouping = options.grouping;
+    const Breakdown::Largest largest = breakdowns[i].Top(breakdown_series_max_);
+    Metric connections(absl::StrCat("conntrack_open_connections_by_", options.name),
+                       "Connections open now; those of groups that are not shown are \"(other)\".",
+                       MetricType::Gauge);
+    const auto add = [&](const std::vector<std::string>& values, uint64_t count) {
+      MetricLabels labels;
+      for (size_t field = 0; field < grouping.fields(); ++field) {
+        labels.push_back(
+            {absl::StrReplaceAll(grouping.FieldName(field), {{".", "_"}}), values[field]});
+      }
+      connections.Add(std::move(labels), static_cast<double>(count));
+    };
+    for (const Breakdown::Group& group : largest.groups) {
+      add(grouping.Text(group.key.data(), sensor_id), group.connections);
+    }
+    add(std::vector<std::string>(grouping.fields(), kOther), largest.other);
+    families->push_back(connections.Take());
+    kept.Add({{"breakdown", options.name}}, static_cast<double>(largest.groups_kept));
+    limit.Add({{"breakdown", options.name}}, static_cast<double>(options.groups_max));
+  }
+  if (breakdowns.size() > 0) TakeAll({&kept, &limit}, families);
+}
+
 void Metrics::CollectTotals(std::vector<prometheus::MetricFamily>* families) const {
   const auto gauge = [&](const char* name, const char* help, double value) {
     families->push_back(Metric::Single(name, help, MetricType::Gauge, value));
@@ -165,6 +204,7 @@ std::vector<prometheus::MetricFamily> Metrics::Collect() const {
   std::vector<prometheus::MetricFamily> families;
   CollectZones(&families);
   CollectSensors(&families);
+  CollectBreakdowns(&families);
   CollectTotals(&families);
   return families;
 }

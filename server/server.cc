@@ -59,6 +59,10 @@ TrackerOptions MakeTrackerOptions(const ServerConfig& config) {
   options.zones_max = config.zones_max;
   options.event_bytes_max = config.event_bytes_max;
   options.zone_settings = config.zone_defaults;
+  for (const BreakdownConfig& breakdown : config.breakdowns) {
+    options.breakdowns.push_back(
+        MakeBreakdownOptions(breakdown, config.breakdown_groups_max, config.slot_count));
+  }
   return options;
 }
 
@@ -187,7 +191,8 @@ absl::Status Server::Listen() {
   }
   if (!config_.metrics_listen.empty()) {
     auto endpoint = MetricsEndpoint::Start(
-        config_.metrics_listen, {std::make_shared<Metrics>(&tracker_, &sensors_, &watch_stats_),
+        config_.metrics_listen, {std::make_shared<Metrics>(&tracker_, &sensors_, &watch_stats_,
+                                                           config_.breakdown_series_max),
                                  grpc_metrics_, std::make_shared<ProcessMetrics>()});
     if (!endpoint.ok()) return endpoint.status();
     metrics_endpoint_ = *std::move(endpoint);

@@ -119,6 +119,8 @@ struct Record {
   uint8_t in_use : 1 = 0;
   uint8_t original_from_first : 1 = 0;
   uint8_t ipv6 : 1 = 0;
+  // What Breakdowns::Add returned.
+  uint8_t grouped : 4 = 0;
 
   union {
     TcpConnection tcp = {};

@@ -55,6 +55,31 @@ enum class FilterField : uint8_t {
 };
 inline constexpr size_t kFilterFields = static_cast<size_t>(FilterField::kMarkBits) + 1;
 
+// True for fields that a connection keeps for life.
+constexpr bool IsFixed(FilterField field) {
+  switch (field) {
+    case FilterField::kState:
+    case FilterField::kSeenReply:
+    case FilterField::kAssured:
+    case FilterField::kMark:
+    case FilterField::kMarkBits:
+    case FilterField::kStatus:
+    case FilterField::kLabels:
+    case FilterField::kPackets:
+    case FilterField::kBytes:
+    case FilterField::kOriginalPackets:
+    case FilterField::kOriginalBytes:
+    case FilterField::kReplyPackets:
+    case FilterField::kReplyBytes:
+    case FilterField::kAge:
+    case FilterField::kIdle:
+    case FilterField::kExpires:
+      return false;
+    default:
+      return true;
+  }
+}
+
 // What the field `state` compares: states of different protocols differ, but
 // those with one name are one.
 constexpr uint64_t FilterStateNumber(TcpState state) { return static_cast<uint64_t>(state); }

@@ -97,6 +97,15 @@ absl::StatusOr<Grouping> Grouping::Compile(std::span<const std::string> fields,
   return grouping;
 }
 
+absl::Status Grouping::CheckFixed() const {
+  for (const Column& column : columns_) {
+    if (!IsFixed(column.row->field)) {
+      return Refuse(column.row->name, "changes in the life of a connection");
+    }
+  }
+  return absl::OkStatus();
+}
+
 void Grouping::ReadKey(const ConnectionRef& connection, uint64_t* key) const {
   uint64_t presence = 0;
   uint64_t* word = key + 1;

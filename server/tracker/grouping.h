@@ -39,6 +39,10 @@ class Grouping {
   static absl::StatusOr<Grouping> Compile(std::span<const std::string> fields, uint32_t slot_count);
 
   size_t fields() const { return columns_.size(); }
+  // The name of a field, without prefix lengths.
+  absl::string_view FieldName(size_t number) const { return columns_[number].row->name; }
+  // InvalidArgument, naming the field, when one changes in the life of a connection.
+  absl::Status CheckFixed() const;
   // How many words of a key are used.
   size_t words() const { return words_; }
 

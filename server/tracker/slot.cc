@@ -232,13 +232,21 @@ Verdict Slot::Create(const Visit& visit) {
                         .armed = kForever,
                         .zone_id = zone.id};
   SetDeadline(handle, &record, result.timeout, visit.now(), visit.expiry);
-  zone.by_state[GaugeOf(record)].fetch_add(1, std::memory_order_relaxed);
+  CountBegun(handle, &zone);
   Emit(handle, {.type = EventType::kNew,
                 .cause = EventCause::kPacket,
                 .time = packet.time,
                 .now = visit.now(),
                 .packet = &packet});
   return Accepted(Direction::kOriginal, false);
+}
+
+void Slot::CountBegun(RecordHandle handle, Zone* zone) {
+  Table& table = TableOf(handle);
+  Record& record = table.record(IndexOf(handle));
+  zone->by_state[GaugeOf(record)].fetch_add(1, std::memory_order_relaxed);
+  if (options_.breakdowns == nullptr) return;
+  record.grouped = options_.breakdowns->Add(table.ref(IndexOf(handle))) & 0xF;
 }
 
 bool Slot::TakePlace(const Visit& visit) {
@@ -348,7 +356,11 @@ void Slot::Remove(RecordHandle handle, const Change& change) {
   Emit(handle, change);
   Zone& zone = zone_of_(record.zone);
   zone.by_state[GaugeOf(record)].fetch_sub(1, std::memory_order_relaxed);
-  TableOf(handle).Erase(IndexOf(handle));
+  Table& table = TableOf(handle);
+  if (options_.breakdowns != nullptr) {
+    options_.breakdowns->Remove(table.ref(IndexOf(handle)), record.grouped);
+  }
+  table.Erase(IndexOf(handle));
 }
 
 void Slot::Emit(RecordHandle handle, const Change& change) {

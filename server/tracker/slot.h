@@ -16,6 +16,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "server/tracker/arrival.h"
+#include "server/tracker/breakdown.h"
 #include "server/tracker/events.h"
 #include "server/tracker/expiry.h"
 #include "server/tracker/filter.h"
@@ -53,6 +54,8 @@ class Slot {
     uint32_t slot_count = 1;
     // Start of the id counter: microseconds since the Unix epoch.
     uint64_t first_id = 1;
+    // Null: none. Must outlive the slot.
+    Breakdowns* breakdowns = nullptr;
   };
 
   // `memory` and `budget` must outlive the slot.
@@ -170,6 +173,8 @@ class Slot {
   Verdict TrackPacket(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Verdict TrackError(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Verdict Create(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Counts a new connection in all gauges; Remove takes it out.
+  void CountBegun(RecordHandle handle, Zone* zone);
   // Takes a place in the zone's limit, by eviction if need be.
   bool TakePlace(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   RecordHandle FindVictim(const Visit& visit);

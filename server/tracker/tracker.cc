@@ -60,19 +60,28 @@ absl::Status TrackerOptions::Validate() const {
         absl::StrCat("zones_max ", zones_max, " is not between 1 and 65535"));
   }
   if (epoch == 0) return absl::InvalidArgumentError("epoch is 0");
+  if (breakdowns.size() > Breakdowns::kMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(breakdowns.size(), " breakdowns are more than ", Breakdowns::kMax));
+  }
+  for (const BreakdownOptions& breakdown : breakdowns) {
+    if (absl::Status status = breakdown.grouping.CheckFixed(); !status.ok()) return status;
+  }
   return zone_settings.Validate();
 }
 
 Tracker::Tracker(const TrackerOptions& options)
     : options_(options),
       event_budget_(options.event_bytes_max),
+      breakdowns_(options.breakdowns),
       published_(std::make_unique<Published[]>(options.slot_count)),
       zones_(std::make_unique<std::unique_ptr<Zone>[]>(options.zones_max)) {
   CT_CHECK(options.Validate().ok());
   const ZoneOf zone_of = [this](ZoneIndex index) -> Zone& { return *zones_[index]; };
   slots_.reserve(options.slot_count);
   for (uint32_t number = 0; number < options.slot_count; ++number) {
-    const Slot::Options slot{number, options.slot_count, options.epoch};
+    const Slot::Options slot{number, options.slot_count, options.epoch,
+                             options.breakdowns.empty() ? nullptr : &breakdowns_};
     slots_.push_back(std::make_unique<Slot>(slot, zone_of, &memory_, &event_budget_));
   }
 }

@@ -22,6 +22,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/tracker/breakdown.h"
 #include "server/tracker/connection.h"
 #include "server/tracker/events.h"
 #include "server/tracker/memory.h"
@@ -50,6 +51,8 @@ struct TrackerOptions {
   uint64_t event_bytes_max = 256u << 20;
   // Settings of zones that nothing else is said about.
   ZoneSettings zone_settings;
+  // What open connections are counted by; at most Breakdowns::kMax, of different names.
+  std::vector<BreakdownOptions> breakdowns;
 
   // InvalidArgument, naming the field and the value.
   absl::Status Validate() const;
@@ -175,6 +178,8 @@ class Tracker {
     return zone.clock == ZoneClock::kServer ? server_now : zone.now.load(std::memory_order_relaxed);
   }
 
+  const Breakdowns& breakdowns() const { return breakdowns_; }
+
   // Counts over all zones.
   uint64_t connections() const;
   // Bytes of tables, expiry, and events. Takes each slot's lock for a moment.
@@ -211,6 +216,7 @@ class Tracker {
   const TrackerOptions options_;
   Memory memory_;
   EventBudget event_budget_;
+  Breakdowns breakdowns_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::unique_ptr<Published[]> published_;
 

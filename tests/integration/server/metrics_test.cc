@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "conntrack/v1/connection_service.grpc.pb.h"
 #include "conntrack/v1/ingest_service.grpc.pb.h"
@@ -175,6 +176,40 @@ TEST_F(MetricsTest, PacketsAndConnectionsAreCountedByZone) {
   EXPECT_EQ(Value(text, "conntrack_events_total{zone=\"7\",type=\"new\"}"), 2);
   EXPECT_THAT(text, Not(HasSubstr("state=\"established\"")));
   EXPECT_GT(Value(text, "conntrack_table_bytes").value_or(0), 0);
+}
+
+TEST_F(MetricsTest, OpenConnectionsAreBrokenDown) {
+  ServerConfig config = Config();
+  config.breakdowns = *ParseBreakdowns("service=protocol,original.destination_port");
+  config.breakdown_series_max = 2;
+  config.breakdown_groups_max = 3;
+  LocalServer server(config);
+  Tracker& tracker = server.server().tracker();
+  const auto zone = tracker.OpenZone(7, ZoneClock::kPacket, ZoneSettings());
+  ASSERT_TRUE(zone.ok());
+  // Five services with five, four, three, two and one connections; room for three.
+  for (uint16_t service = 0; service < 5; ++service) {
+    for (uint16_t i = service; i < 5; ++i) {
+      Packet packet = Udp(static_cast<uint16_t>(1000 + i));
+      packet.ports =
+          PortsWord(static_cast<uint16_t>(1000 + i), static_cast<uint16_t>(53 + service));
+      Verdict verdict;
+      tracker.Process({*zone, Time(), 0}, {&packet, 1}, {&verdict, 1});
+    }
+  }
+  const std::string text = server.Scrape();
+  const auto by_service = [&](const char* protocol, const char* port) {
+    return Value(text, absl::StrCat("conntrack_open_connections_by_service{protocol=\"", protocol,
+                                    "\",original_destination_port=\"", port, "\"}"));
+  };
+  EXPECT_EQ(by_service("UDP", "53"), 5);
+  EXPECT_EQ(by_service("UDP", "54"), 4);
+  EXPECT_EQ(by_service("UDP", "55"), std::nullopt);
+  EXPECT_EQ(by_service("(other)", "(other)"), 6);
+  EXPECT_EQ(Value(text, "conntrack_breakdown_groups{breakdown=\"service\"}"), 3);
+  EXPECT_EQ(Value(text, "conntrack_breakdown_groups_max{breakdown=\"service\"}"), 3);
+  // None is configured, none is shown.
+  EXPECT_THAT(server_.Scrape(), Not(HasSubstr("breakdown")));
 }
 
 TEST_F(MetricsTest, AStateThatEmptiesKeepsItsSeries) {
