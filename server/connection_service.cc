@@ -105,7 +105,8 @@ struct ConnectionService::Counting {
 
 ConnectionService::ConnectionService(const ConnectionServiceOptions& options, Tracker* tracker,
                                      const SensorRegistry* sensors, const ServerClock* clock)
-    : tracker_(tracker),
+    : options_(options),
+      tracker_(tracker),
       sensors_(sensors),
       clock_(clock),
       wire_{sensors, tracker->options().slot_count},
@@ -160,6 +161,13 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ConnectionService::ExportConnections
   };
   return ConnectionExport::Start({tracker_, clock_, &threads_, wire_, &exporting_, context},
                                  filter());
+}
+
+grpc::ServerReadReactor<v1::ImportConnectionsRequest>* ConnectionService::ImportConnections(
+    grpc::CallbackServerContext* context, v1::ImportConnectionsResponse* response) {
+  return ConnectionImport::Start({tracker_, sensors_, clock_, &threads_, options_.zone_settings,
+                                  options_.access, options_.on_events, &importing_},
+                                 context, response);
 }
 
 grpc::ServerUnaryReactor* ConnectionService::LookupConnections(

@@ -15,6 +15,7 @@
 
 #include "conntrack/v1/connection_service.grpc.pb.h"
 #include "server/connection_export.h"
+#include "server/connection_import.h"
 #include "server/connection_lookup.h"
 #include "server/connection_writes.h"
 #include "server/convert.h"
@@ -35,12 +36,15 @@ using ConnectionServiceReads = v1::ConnectionService::WithRawCallbackMethod_List
                 v1::ConnectionService::WithCallbackMethod_LookupConnections<
                     v1::ConnectionService::Service>>>>>;
 using ConnectionServiceMethods = v1::ConnectionService::WithCallbackMethod_UpdateConnections<
-    v1::ConnectionService::WithCallbackMethod_DeleteConnections<ConnectionServiceReads>>;
+    v1::ConnectionService::WithCallbackMethod_DeleteConnections<
+        v1::ConnectionService::WithCallbackMethod_ImportConnections<ConnectionServiceReads>>>;
 
 struct ConnectionServiceOptions {
   WriteAccess access;
   // Called after events were made.
   std::function<void()> on_events;
+  // Settings of a zone that an import makes.
+  std::function<ZoneSettings(uint32_t)> zone_settings;
 };
 
 class ConnectionService final : public ConnectionServiceMethods {
@@ -73,6 +77,8 @@ class ConnectionService final : public ConnectionServiceMethods {
                                               v1::DeleteConnectionsResponse* response) override {
     return writes_.Delete(context, request, response);
   }
+  grpc::ServerReadReactor<v1::ImportConnectionsRequest>* ImportConnections(
+      grpc::CallbackServerContext* context, v1::ImportConnectionsResponse* response) override;
 
  private:
   struct Counting;
@@ -87,14 +93,16 @@ class ConnectionService final : public ConnectionServiceMethods {
   void AnswerCount(const Counting& counting, v1::CountConnectionsResponse* response) const;
   absl::StatusOr<Filter> CompileFilter(const std::string& text) const;
 
+  const ConnectionServiceOptions options_;
   Tracker* const tracker_;
   const SensorRegistry* const sensors_;
   const ServerClock* const clock_;
   const WireContext wire_;
   // Counts under way that group.
   std::atomic<int> grouping_{0};
-  // Exports under way.
+  // Exports and imports under way.
   std::atomic<int> exporting_{0};
+  std::atomic<int> importing_{0};
   ConnectionWrites writes_;
   // Last, so that no query outlives what it reads.
   QueryThreads threads_;

@@ -71,34 +71,35 @@ absl::Status ReadTimeout(const TimeoutField& field) {
 
 // Two 16-bit numbers called NAME.source and NAME.destination.
 template <typename Pair>
-absl::StatusOr<uint32_t> ReadPair(const char* name, const Pair& pair) {
+absl::StatusOr<uint32_t> ReadPair(const std::string& name, const Pair& pair) {
   for (const auto& [end, value] :
        {std::pair("source", pair.source()), std::pair("destination", pair.destination())}) {
     if (value <= UINT16_MAX) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("tuple.", name, ".", end, " ", value, " is above 65535"));
+    return absl::InvalidArgumentError(absl::StrCat(name, ".", end, " ", value, " is above 65535"));
   }
   return PortsWord(static_cast<uint16_t>(pair.source()), static_cast<uint16_t>(pair.destination()));
 }
 
-absl::StatusOr<uint32_t> ReadPorts(const v1::Tuple& tuple, const ParsedKey& key) {
+absl::StatusOr<uint32_t> ReadPorts(const std::string& name, const v1::Tuple& tuple,
+                                   const ParsedKey& key) {
   if (HasPorts(key.protocol)) {
-    if (!tuple.has_ports()) return absl::InvalidArgumentError("tuple.ports is missing");
-    return ReadPair("ports", tuple.ports());
+    if (!tuple.has_ports())
+      return absl::InvalidArgumentError(absl::StrCat(name, ".ports is missing"));
+    return ReadPair(name + ".ports", tuple.ports());
   }
   // Without keys: those of version 0.
-  if (key.protocol == kProtocolGre) return ReadPair("gre", tuple.gre());
+  if (key.protocol == kProtocolGre) return ReadPair(name + ".gre", tuple.gre());
   if (!IsIcmpOf(key.family, key.protocol)) return 0;
-  if (!tuple.has_icmp()) return absl::InvalidArgumentError("tuple.icmp is missing");
+  if (!tuple.has_icmp()) return absl::InvalidArgumentError(absl::StrCat(name, ".icmp is missing"));
   const v1::IcmpQuery& icmp = tuple.icmp();
   if (icmp.type() > UINT8_MAX || icmp.code() > UINT8_MAX || icmp.id() > UINT16_MAX) {
-    return absl::InvalidArgumentError(absl::StrCat("tuple.icmp type ", icmp.type(), " code ",
+    return absl::InvalidArgumentError(absl::StrCat(name, ".icmp type ", icmp.type(), " code ",
                                                    icmp.code(), " id ", icmp.id(),
                                                    " is out of range"));
   }
   if (!InverseIcmpType(key.family, static_cast<uint8_t>(icmp.type()))) {
     return absl::InvalidArgumentError(
-        absl::StrCat("tuple.icmp.type ", icmp.type(), " is neither query nor answer"));
+        absl::StrCat(name, ".icmp.type ", icmp.type(), " is neither query nor answer"));
   }
   return IcmpWord(static_cast<uint8_t>(icmp.type()), static_cast<uint8_t>(icmp.code()),
                   static_cast<uint16_t>(icmp.id()));
@@ -307,39 +308,50 @@ absl::StatusOr<ZoneSettings> FromWire(const v1::ZoneSettings& settings) {
 }
 
 absl::StatusOr<ParsedAddress> ParseAddress(absl::string_view text) {
+  // Longer than any; not to be told again.
+  constexpr size_t kAddressBytesMax = 64;
+  if (text.size() > kAddressBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("of ", text.size(), " bytes is not an IP address"));
+  }
   if (const auto read = ReadAddress(std::string(text))) {
     return ParsedAddress{read->first, read->second};
   }
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not an IP address"));
 }
 
-absl::StatusOr<ParsedKey> FromWire(const v1::ConnectionKey& key) {
+absl::StatusOr<ParsedKey> ReadKey(const std::string& name, v1::Protocol protocol,
+                                  const v1::Tuple& tuple) {
   ParsedKey parsed;
-  if (key.protocol() < 0 || key.protocol() > UINT8_MAX) {
+  if (protocol < 0 || protocol > UINT8_MAX) {
     return absl::InvalidArgumentError(
-        absl::StrCat("protocol ", static_cast<int>(key.protocol()), " is not between 0 and 255"));
+        absl::StrCat("protocol ", static_cast<int>(protocol), " is not between 0 and 255"));
   }
-  parsed.protocol = static_cast<uint8_t>(key.protocol());
-  const absl::StatusOr<ParsedAddress> source = ParseAddress(key.tuple().source_address());
-  const absl::StatusOr<ParsedAddress> destination = ParseAddress(key.tuple().destination_address());
+  parsed.protocol = static_cast<uint8_t>(protocol);
+  const absl::StatusOr<ParsedAddress> source = ParseAddress(tuple.source_address());
+  const absl::StatusOr<ParsedAddress> destination = ParseAddress(tuple.destination_address());
   if (!source.ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("tuple.source_address ", source.status().message()));
+        absl::StrCat(name, ".source_address ", source.status().message()));
   }
   if (!destination.ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("tuple.destination_address ", destination.status().message()));
+        absl::StrCat(name, ".destination_address ", destination.status().message()));
   }
   if (source->family != destination->family) {
-    return absl::InvalidArgumentError("tuple has addresses of two families");
+    return absl::InvalidArgumentError(absl::StrCat(name, " has addresses of two families"));
   }
   parsed.family = source->family;
   parsed.source = source->address;
   parsed.destination = destination->address;
-  const absl::StatusOr<uint32_t> ports = ReadPorts(key.tuple(), parsed);
+  const absl::StatusOr<uint32_t> ports = ReadPorts(name, tuple, parsed);
   if (!ports.ok()) return ports.status();
   parsed.ports = *ports;
   return parsed;
+}
+
+absl::StatusOr<ParsedKey> FromWire(const v1::ConnectionKey& key) {
+  return ReadKey("tuple", key.protocol(), key.tuple());
 }
 
 }  // namespace conntrack

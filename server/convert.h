@@ -4,6 +4,8 @@
 // Pure functions; thread-safe.
 #pragma once
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "conntrack/v1/admin_service.pb.h"
@@ -70,5 +72,8 @@ struct ParsedKey {
   uint32_t ports = 0;
 };
 absl::StatusOr<ParsedKey> FromWire(const v1::ConnectionKey& key);
+// The same from a protocol, and the tuple in the field called `name`.
+absl::StatusOr<ParsedKey> ReadKey(const std::string& name, v1::Protocol protocol,
+                                  const v1::Tuple& tuple);
 
 }  // namespace conntrack

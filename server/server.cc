@@ -168,6 +168,7 @@ ServiceBinding Server::MakeConnections() {
   ConnectionServiceOptions options;
   options.access = MakeWriteAccess();
   options.on_events = [this] { NotifyEvents(); };
+  options.zone_settings = [this](uint32_t zone) { return config_.SettingsOf(zone); };
   auto connections = std::make_shared<ConnectionService>(options, &tracker_, &sensors_, &clock_);
   return {v1::ConnectionService::service_full_name(),
           [=](grpc::ServerBuilder* builder) { builder->RegisterService(connections.get()); }};

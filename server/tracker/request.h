@@ -35,6 +35,13 @@ struct ConnectionRequest {
   std::optional<Duration> timeout;
 };
 
+// What became of a connection that was to be restored.
+enum class Restored : uint8_t {
+  kDone,
+  kExists,    // There is one with its tuple.
+  kZoneFull,  // Nothing is evicted for it.
+};
+
 // What became of a request.
 struct RequestCounts {
   // Connections that it is about.

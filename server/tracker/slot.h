@@ -101,6 +101,13 @@ class Slot {
   bool Apply(const ConnectionRequest& request, uint32_t* position, ScanStepOptions scan,
              RequestCounts* counts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // Adds a connection as if it had been tracked: state, status, counters, deadline,
+  // creation, sensor, mark and labels as in `stored`, under a new id. Makes a NEW
+  // event. What is due by `now`, the zone's clock, expires before; what is restored
+  // too late expires next.
+  Restored Restore(const StoredConnection& stored, const Key& key, uint64_t hash, Zone* zone,
+                   Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const EventLog& events() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return events_; }
   // The id that the next new connection will exceed or equal.
   uint64_t next_id() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return next_id_; }

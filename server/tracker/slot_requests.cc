@@ -87,4 +87,30 @@ bool Slot::Apply(const ConnectionRequest& request, uint32_t* position, ScanStepO
   return more;
 }
 
+Restored Slot::Restore(const StoredConnection& stored, const Key& key, uint64_t hash, Zone* zone,
+                       Time now) {
+  Expiry& expiry = ExpiryOf(*zone);
+  size_t expired = 0;
+  ExpireDue(&expiry, now, SIZE_MAX, &expired);
+  Table& table = TableOf(key.family);
+  if (table.Find(key, hash) != Table::kNone) return Restored::kExists;
+  const uint64_t limit = zone->settings.connections_max;
+  if (zone->connections.fetch_add(1, std::memory_order_relaxed) >= limit) {
+    zone->connections.fetch_sub(1, std::memory_order_relaxed);
+    return Restored::kZoneFull;
+  }
+  const uint32_t index = table.Insert(key, hash, stored.record);
+  const RecordHandle handle = HandleOf(key.family, index);
+  table.extra(index) = {.id = next_id_++ * options_.slot_count + options_.number,
+                        .created = stored.extra.created,
+                        .armed = kForever,
+                        .mark = stored.extra.mark,
+                        .zone_id = zone->id};
+  table.SetLabels(index, stored.labels);
+  expiry.Arm(handle, stored.record.deadline, now, &table.extra(index).armed);
+  CountBegun(handle, zone);
+  Emit(handle, {.type = EventType::kNew, .cause = EventCause::kRequest, .time = now, .now = now});
+  return Restored::kDone;
+}
+
 }  // namespace conntrack

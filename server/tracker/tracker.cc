@@ -276,6 +276,19 @@ ScanStep Tracker::Apply(const ConnectionRequest& request, ScanPosition* position
   });
 }
 
+Restored Tracker::Restore(const StoredConnection& stored, ZoneIndex zone, Time server_now) {
+  Key key = stored.ref().key();
+  key.zone = zone;
+  const Classifier classifier = ClassifierOf(*zones_[zone]);
+  const uint16_t number = classifier.SlotOf(key);
+  Slot& slot = *slots_[number];
+  const MutexLock lock(&slot.mutex());
+  const Restored restored = slot.Restore(stored, key, classifier.HashOf(key), zones_[zone].get(),
+                                         NowOf(zone, server_now));
+  Publish(number, slot);
+  return restored;
+}
+
 SlotEvents Tracker::ReadEvents(uint32_t number, uint64_t sequence) {
   Slot& slot = *slots_[number];
   const MutexLock lock(&slot.mutex());

@@ -162,6 +162,12 @@ class Tracker {
   ScanStep Apply(const ConnectionRequest& request, ScanPosition* position,
                  const ScanStepOptions& options, RequestCounts* counts);
 
+  // Adds a connection to a zone as if it had been tracked there; see Slot::Restore.
+  // Its zone and id are new.
+  //
+  // REQUIRES: the zone's clock is known.
+  Restored Restore(const StoredConnection& stored, ZoneIndex zone, Time server_now);
+
   // Events of a slot from `sequence` on, as many as lie together.
   SlotEvents ReadEvents(uint32_t slot, uint64_t sequence);
   // The latest event of a slot, without its lock: may be a moment old.

@@ -1,0 +1,24 @@
+// A connection as a caller describes it, to be restored: v1.Connection to
+// StoredConnection.
+//
+// Pure function; thread-safe.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "conntrack/v1/types.pb.h"
+#include "server/sensors.h"
+#include "server/tracker/connection.h"
+
+namespace conntrack {
+
+// The sensor of connections that none reported: no sensor has this index.
+inline constexpr uint16_t kNoSensor = UINT16_MAX;
+
+// What Tracker::Restore takes. `now` is what the clock of the zone says: the
+// remaining timeout counts from it. Id, slot and zone are not read.
+// InvalidArgument, naming the field and the value, for a connection that cannot be;
+// OutOfRange for one that has no time left.
+absl::StatusOr<StoredConnection> FromWire(const v1::Connection& connection, Time now,
+                                          const SensorRegistry& sensors);
+
+}  // namespace conntrack
