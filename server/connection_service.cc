@@ -170,6 +170,17 @@ grpc::ServerReadReactor<v1::ImportConnectionsRequest>* ConnectionService::Import
                                  context, response);
 }
 
+grpc::ServerUnaryReactor* ConnectionService::ExplainPacket(grpc::CallbackServerContext* context,
+                                                           const v1::ExplainPacketRequest* request,
+                                                           v1::ExplainPacketResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::Status taken = threads_.Run([=, this] {
+    Finish(reactor, Explain(tracker_, clock_->Now(), wire_, *request, response));
+    return false;
+  });
+  return taken.ok() ? reactor : Finish(reactor, taken);
+}
+
 grpc::ServerUnaryReactor* ConnectionService::LookupConnections(
     grpc::CallbackServerContext* context, const v1::LookupConnectionsRequest* request,
     v1::LookupConnectionsResponse* response) {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "conntrack/v1/connection_service.grpc.pb.h"
+#include "server/connection_explain.h"
 #include "server/connection_export.h"
 #include "server/connection_import.h"
 #include "server/connection_lookup.h"
@@ -34,7 +35,8 @@ using ConnectionServiceReads = v1::ConnectionService::WithRawCallbackMethod_List
         v1::ConnectionService::WithCallbackMethod_GetConnection<
             v1::ConnectionService::WithCallbackMethod_CountConnections<
                 v1::ConnectionService::WithCallbackMethod_LookupConnections<
-                    v1::ConnectionService::Service>>>>>;
+                    v1::ConnectionService::WithCallbackMethod_ExplainPacket<
+                        v1::ConnectionService::Service>>>>>>;
 using ConnectionServiceMethods = v1::ConnectionService::WithCallbackMethod_UpdateConnections<
     v1::ConnectionService::WithCallbackMethod_DeleteConnections<
         v1::ConnectionService::WithCallbackMethod_ImportConnections<ConnectionServiceReads>>>;
@@ -62,6 +64,9 @@ class ConnectionService final : public ConnectionServiceMethods {
   grpc::ServerUnaryReactor* CountConnections(grpc::CallbackServerContext* context,
                                              const v1::CountConnectionsRequest* request,
                                              v1::CountConnectionsResponse* response) override;
+  grpc::ServerUnaryReactor* ExplainPacket(grpc::CallbackServerContext* context,
+                                          const v1::ExplainPacketRequest* request,
+                                          v1::ExplainPacketResponse* response) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* ExportConnections(
       grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* LookupConnections(grpc::CallbackServerContext* context,

@@ -254,7 +254,7 @@ bool Slot::TakePlace(const Visit& visit) {
   const uint64_t limit = zone.settings.connections_max;
   if (zone.connections.fetch_add(1, std::memory_order_relaxed) < limit) return true;
   zone.connections.fetch_sub(1, std::memory_order_relaxed);
-  const RecordHandle victim = FindVictim(visit);
+  const RecordHandle victim = FindVictim(visit.family, visit.arrival.hash, zone.index);
   if (victim == Table::kNone) return false;
   zone.evicted.fetch_add(1, std::memory_order_relaxed);
   // The newcomer has the place of the one that ends: no other thread may come
@@ -266,22 +266,21 @@ bool Slot::TakePlace(const Visit& visit) {
   return true;
 }
 
-RecordHandle Slot::FindVictim(const Visit& visit) {
-  const Arrival& arrival = visit.arrival;
-  const Table& table = *visit.table;
+RecordHandle Slot::FindVictim(Family family, uint64_t hash, ZoneIndex zone) {
+  const Table& table = TableOf(family);
   const auto of_zone = [&](uint32_t index, bool assured) {
     const Record& record = table.record(index);
-    return record.zone == visit.zone->index && record.Has(status_bit::kAssured) == assured &&
+    return record.zone == zone && record.Has(status_bit::kAssured) == assured &&
            (!assured || IsClosing(record));
   };
-  uint32_t index = table.FindNear(arrival.hash, kEvictionBuckets,
+  uint32_t index = table.FindNear(hash, kEvictionBuckets,
                                   [&](uint32_t candidate) { return of_zone(candidate, false); });
   if (index == Table::kNone) {
-    index = table.FindNear(arrival.hash, kEvictionBuckets,
+    index = table.FindNear(hash, kEvictionBuckets,
                            [&](uint32_t candidate) { return of_zone(candidate, true); });
   }
   if (index == Table::kNone) return Table::kNone;
-  return HandleOf(visit.family, index);
+  return HandleOf(family, index);
 }
 
 Verdict Slot::Update(RecordHandle handle, Direction direction, const Visit& visit, bool* reopen) {

@@ -84,6 +84,14 @@ class Slot {
   std::optional<StoredConnection> Find(const Key& key, uint64_t hash, Time server_now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // The connection that would make room for a new one with this hash, were the zone
+  // full; Table::kNone when none would.
+  RecordHandle FindVictim(Family family, uint64_t hash, ZoneIndex zone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  StoredConnection Copy(RecordHandle handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return TableOf(handle).Copy(IndexOf(handle));
+  }
+
   // Visits the connection of each of these tuples that has one. PrefetchBuckets,
   // some time before, starts to load what it reads first.
   void PrefetchBuckets(std::span<const TupleLookup> lookups) const;
@@ -184,7 +192,6 @@ class Slot {
   void CountBegun(RecordHandle handle, Zone* zone);
   // Takes a place in the zone's limit, by eviction if need be.
   bool TakePlace(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  RecordHandle FindVictim(const Visit& visit);
   // Moves a connection on by one packet. `*reopen`: it is gone, and the packet
   // begins another.
   Verdict Update(RecordHandle handle, Direction direction, const Visit& visit, bool* reopen)

@@ -221,11 +221,23 @@ std::optional<StoredConnection> Tracker::Find(ZoneIndex zone, Family family, uin
                                               uint32_t ports, Time server_now) {
   const std::optional<DirectedKey> key =
       MakeKey(zone, family, protocol, source, destination, ports);
-  if (!key.has_value()) return std::nullopt;
-  const Classifier classifier = ClassifierOf(*zones_[zone]);
-  Slot& slot = *slots_[classifier.SlotOf(key->key)];
+  return key.has_value() ? Find(key->key, server_now) : std::nullopt;
+}
+
+std::optional<StoredConnection> Tracker::Find(const Key& key, Time server_now) {
+  const Classifier classifier = ClassifierOf(*zones_[key.zone]);
+  Slot& slot = *slots_[classifier.SlotOf(key)];
   const MutexLock lock(&slot.mutex());
-  return slot.Find(key->key, classifier.HashOf(key->key), server_now);
+  return slot.Find(key, classifier.HashOf(key), server_now);
+}
+
+std::optional<StoredConnection> Tracker::FindVictim(const Key& key) {
+  const Classifier classifier = ClassifierOf(*zones_[key.zone]);
+  Slot& slot = *slots_[classifier.SlotOf(key)];
+  const MutexLock lock(&slot.mutex());
+  const RecordHandle victim = slot.FindVictim(key.family, classifier.HashOf(key), key.zone);
+  if (victim == Table::kNone) return std::nullopt;
+  return slot.Copy(victim);
 }
 
 std::optional<StoredConnection> Tracker::FindId(uint64_t id, Time server_now) {

@@ -144,6 +144,10 @@ class Tracker {
   std::optional<StoredConnection> Find(ZoneIndex zone, Family family, uint8_t protocol,
                                        const Address& source, const Address& destination,
                                        uint32_t ports, Time server_now);
+  std::optional<StoredConnection> Find(const Key& key, Time server_now);
+  // The connection that would be evicted for a new one of this key, were the zone
+  // full; nullopt when the new one would be refused.
+  std::optional<StoredConnection> FindVictim(const Key& key);
   // Visits the connections of many tuples, of either direction, under the locks of
   // their slots: some tuples at a time, slot by slot. Not those that have expired.
   // A tuple that is nullopt can have none.
