@@ -37,8 +37,9 @@ class Services {
         tracker_(TrackerOptions()),
         watch_({}, &tracker_, &sensors_, &clock_, &watch_stats_),
         ingest_(MakeIngestOptions(), &tracker_, &sensors_, &clock_),
-        connections_({MakeAdminOptions().access, [this] { watch_.Notify(); }}, &tracker_, &sensors_,
-                     &clock_),
+        connections_({MakeAdminOptions().access, [this] { watch_.Notify(); },
+                      [](uint32_t) { return ZoneSettings(); }},
+                     &tracker_, &sensors_, &clock_),
         admin_(MakeAdminOptions(), &tracker_, &sensors_, &clock_, &watch_stats_) {
     int port = 0;
     grpc::EnableDefaultHealthCheckService(true);
