@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "server/convert.h"
 #include "server/convert_event.h"
 #include "server/convert_packets.h"
 #include "server/tracker/check.h"
@@ -11,29 +12,6 @@
 
 namespace conntrack {
 namespace {
-
-v1::Verdict ToWire(VerdictKind kind) {
-  switch (kind) {
-    case VerdictKind::kNew:
-      return v1::VERDICT_NEW;
-    case VerdictKind::kEstablished:
-      return v1::VERDICT_ESTABLISHED;
-    case VerdictKind::kRelated:
-      return v1::VERDICT_RELATED;
-    case VerdictKind::kInvalid:
-      return v1::VERDICT_INVALID;
-    case VerdictKind::kUntracked:
-      return v1::VERDICT_UNTRACKED;
-    case VerdictKind::kTableFull:
-      return v1::VERDICT_TABLE_FULL;
-  }
-  return v1::VERDICT_UNSPECIFIED;
-}
-
-bool HasDirection(VerdictKind kind) {
-  return kind == VerdictKind::kNew || kind == VerdictKind::kEstablished ||
-         kind == VerdictKind::kRelated;
-}
 
 void EventToWire(const Event& event, const WireContext& context, v1::Event* out) {
   std::array<char, kEventRoom> bytes;
@@ -59,10 +37,7 @@ absl::Status Explain(Tracker* tracker, Time server_now, const WireContext& conte
   const Explanation explanation = ExplainPacket(tracker, *zone, packet, server_now);
   const Verdict& verdict = explanation.verdict;
   response->set_verdict(ToWire(verdict.kind));
-  if (HasDirection(verdict.kind)) {
-    response->set_direction(verdict.direction == Direction::kOriginal ? v1::DIRECTION_ORIGINAL
-                                                                      : v1::DIRECTION_REPLY);
-  }
+  response->set_direction(WireDirection(verdict));
   response->set_invalid_reason(static_cast<v1::InvalidReason>(verdict.reason));
   response->set_explanation(explanation.text);
   const Time now = tracker->NowOf(*zone, server_now);

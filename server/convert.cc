@@ -210,32 +210,39 @@ void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out) {
   ToWire(settings.gre_stream, others->mutable_gre_stream());
 }
 
+v1::Verdict ToWire(VerdictKind kind) {
+  switch (kind) {
+    case VerdictKind::kNew:
+      return v1::VERDICT_NEW;
+    case VerdictKind::kEstablished:
+      return v1::VERDICT_ESTABLISHED;
+    case VerdictKind::kRelated:
+      return v1::VERDICT_RELATED;
+    case VerdictKind::kInvalid:
+      return v1::VERDICT_INVALID;
+    case VerdictKind::kUntracked:
+      return v1::VERDICT_UNTRACKED;
+    case VerdictKind::kTableFull:
+      return v1::VERDICT_TABLE_FULL;
+  }
+  return v1::VERDICT_UNSPECIFIED;
+}
+
+v1::Direction WireDirection(const Verdict& verdict) {
+  const bool has_one = verdict.kind == VerdictKind::kNew ||
+                       verdict.kind == VerdictKind::kEstablished ||
+                       verdict.kind == VerdictKind::kRelated;
+  if (!has_one) return v1::DIRECTION_UNSPECIFIED;
+  return verdict.direction == Direction::kOriginal ? v1::DIRECTION_ORIGINAL : v1::DIRECTION_REPLY;
+}
+
 uint8_t VerdictByte(const Verdict& verdict) {
   constexpr int kDetailShift = 3;
-  // Both enums have the same order; 0 is unspecified on the wire.
-  static_assert(static_cast<int>(VerdictKind::kNew) + 1 == v1::VERDICT_NEW &&
-                static_cast<int>(VerdictKind::kEstablished) + 1 == v1::VERDICT_ESTABLISHED &&
-                static_cast<int>(VerdictKind::kRelated) + 1 == v1::VERDICT_RELATED &&
-                static_cast<int>(VerdictKind::kInvalid) + 1 == v1::VERDICT_INVALID &&
-                static_cast<int>(VerdictKind::kUntracked) + 1 == v1::VERDICT_UNTRACKED &&
-                static_cast<int>(VerdictKind::kTableFull) + 1 == v1::VERDICT_TABLE_FULL);
-  static_assert(kInvalidReasons <= 1 << (8 - kDetailShift));
-  int detail = 0;
-  switch (verdict.kind) {
-    case VerdictKind::kNew:
-    case VerdictKind::kEstablished:
-    case VerdictKind::kRelated:
-      detail =
-          verdict.direction == Direction::kOriginal ? v1::DIRECTION_ORIGINAL : v1::DIRECTION_REPLY;
-      break;
-    case VerdictKind::kInvalid:
-      detail = static_cast<int>(verdict.reason);
-      break;
-    case VerdictKind::kUntracked:
-    case VerdictKind::kTableFull:
-      break;
-  }
-  return static_cast<uint8_t>((static_cast<int>(verdict.kind) + 1) | detail << kDetailShift);
+  static_assert(v1::Verdict_MAX < 1 << kDetailShift &&
+                v1::InvalidReason_MAX < 1 << (8 - kDetailShift));
+  const int detail = verdict.kind == VerdictKind::kInvalid ? static_cast<int>(verdict.reason)
+                                                           : WireDirection(verdict);
+  return static_cast<uint8_t>(ToWire(verdict.kind) | detail << kDetailShift);
 }
 
 GroupOrder FromWire(v1::GroupOrder order) {

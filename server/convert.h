@@ -44,6 +44,9 @@ void ToWire(Duration duration, google::protobuf::Duration* out);
 v1::Clock ToWire(ZoneClock clock);
 void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out);
 
+v1::Verdict ToWire(VerdictKind kind);
+// Of a packet that is NEW, ESTABLISHED or RELATED; else unspecified.
+v1::Direction WireDirection(const Verdict& verdict);
 // A verdict as BatchVerdicts has it.
 uint8_t VerdictByte(const Verdict& verdict);
 
