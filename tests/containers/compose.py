@@ -1,0 +1,102 @@
+"""Runs services of docker/compose.yaml with podman, as that file describes them.
+
+Images that no registry gives here are replaced; everything else of a service
+that the file says (user, capabilities, read-only root, command, environment,
+volumes, the network of another service) is passed on, and a key that is not
+known here is an error, so that nothing of the file goes untested in silence.
+"""
+
+import json
+import pathlib
+import subprocess
+
+import yaml
+
+IGNORED = {
+    "restart",      # The test decides what is restarted.
+    "build",        # Built beforehand, from the same Dockerfiles.
+    "depends_on",   # The test starts them in its own order.
+    "ports",        # Several tests may run side by side; they ask by address.
+    "stop_grace_period",
+}
+
+
+def podman(*arguments, check=True, **options):
+    done = subprocess.run(["podman", *arguments], capture_output=True, text=True, check=False, **options)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"podman {' '.join(arguments)}: {done.stderr.strip()}")
+    return done
+
+
+class Compose:
+    def __init__(self, path, prefix, images):
+        self.directory = pathlib.Path(path).parent
+        self.services = yaml.safe_load(pathlib.Path(path).read_text())["services"]
+        self.prefix = prefix
+        self.network = prefix
+        self.images = images
+
+    def container(self, service):
+        return f"{self.prefix}-{service}"
+
+    def start(self, service, environment=None, command=None, volumes=None, name=None):
+        """Starts a service; what is given replaces or adds to what the file says."""
+        facts = dict(self.services[service])
+        name = name or service
+        arguments = ["run", "-d", "--name", self.container(name)]
+        network = facts.pop("network_mode", None)
+        if network is None:
+            arguments += ["--network", self.network, "--network-alias", name]
+        else:
+            arguments += ["--network", "container:" + self.container(network.removeprefix("service:"))]
+        if facts.pop("read_only", False):
+            arguments += ["--read-only", "--read-only-tmpfs=false"]
+        for key, flag in (("cap_drop", "--cap-drop"), ("cap_add", "--cap-add"),
+                          ("security_opt", "--security-opt"), ("tmpfs", "--tmpfs")):
+            for value in facts.pop(key, []):
+                arguments += [flag, value.replace("no-new-privileges:true", "no-new-privileges")]
+        for key, flag in (("user", "--user"), ("mem_limit", "--memory")):
+            if key in facts:
+                arguments += [flag, facts.pop(key)]
+        for variable, value in {**facts.pop("environment", {}), **(environment or {})}.items():
+            arguments += ["--env", f"{variable}={value}"]
+        for volume in facts.pop("volumes", []):
+            source, target, *options = volume.split(":")
+            source = (volumes or {}).get(target, source)
+            if source.startswith("."):
+                source = str((self.directory / source).resolve())
+            elif not source.startswith("/"):
+                # What a volume of an engine starts with: a directory anyone may write.
+                arguments += ["--tmpfs", f"{target}:mode=1777"]
+                continue
+            arguments += ["--volume", ":".join([source, target, *options])]
+        image = facts.pop("image")
+        own_command = facts.pop("command", [])
+        unknown = set(facts) - IGNORED
+        if unknown:
+            raise RuntimeError(f"{service}: the test does not know {', '.join(sorted(unknown))}")
+        arguments += [self.images.get(image, image), *(own_command if command is None else command)]
+        podman(*arguments)
+
+    def run(self, image, *command, network=None, options=(), **more):
+        """Runs a container to its end and returns what became of it."""
+        network = self.network if network is None else network
+        return podman("run", "--rm", "--network", network, *options, image, *command, check=False, **more)
+
+    def inspect(self, name):
+        return json.loads(podman("inspect", self.container(name)).stdout)[0]
+
+    def address(self, name):
+        return self.inspect(name)["NetworkSettings"]["Networks"][self.network]["IPAddress"]
+
+    def logs(self, name):
+        done = podman("logs", self.container(name), check=False)
+        return done.stdout + done.stderr
+
+    def remove_all(self):
+        names = podman("ps", "-a", "--format", "{{.Names}}").stdout.split()
+        mine = [n for n in names if n.startswith(self.prefix + "-")]
+        # Who shares the network of another goes first.
+        for name in sorted(mine, key=lambda n: "sensor" not in n):
+            podman("rm", "-f", "-t", "0", name, check=False)
+        podman("network", "rm", "-f", self.network, check=False)

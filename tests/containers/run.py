@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""The deployment of docker/compose.yaml, for real; scripts/test-containers says what it shows."""
+
+import argparse
+import contextlib
+import datetime
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+import calls
+import compose
+import prometheus
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MONITORING = ROOT / "k8s/monitoring"
+CTL = "conntrackctl:ci"
+TRAFFIC = "conntrack-traffic:ci"
+
+# Limits that a test can reach. Everything else is as the compose file has it.
+SERVER = {"CONNTRACK_SERVER_EVENT_BYTES_MAX": "1MiB", "CONNTRACK_SERVER_WATCHERS_MAX": "2",
+          "CONNTRACK_SERVER_DRAIN_TIMEOUT": "3s"}
+SENSOR = {"CONNTRACK_SENSOR_BUFFER_BYTES": str(1 << 20)}
+
+# Expressions that a healthy server gives no data for, and the condition that gives some. Each
+# condition is provoked below, and a place named here that had data before it is a mistake as well.
+EXCEPTIONS = {
+    "alert: ConntrackServerDown": "the server is stopped",
+    "alert: ConntrackServerMissing": "Prometheus has no target (asked for a time before its first scrape)",
+    "alert: ConntrackRestartLoop": "the server is restarted three times",
+    "alert: ConntrackTableNearlyFull": "zone 0 may have few more connections than it has",
+    "alert: ConntrackTableFull": "a zone may have one connection and has it",
+    "alert: ConntrackSynFlood": "30,000 SYNs that nobody answers",
+    "alert: ConntrackInvalidSurge": "segments with SYN and FIN",
+    "overview: INVALID by reason A": "segments with SYN and FIN",
+    "overview: Half open A": "30,000 SYNs that nobody answers",
+    "alert: ConntrackSensorSilent": "the sensor is stopped in its tracks for 30 s",
+    "alert: ConntrackSensorLosing": "the server is stopped in its tracks while 100,000 packets are captured",
+    "alert: ConntrackAckLag": "packets of an old capture are sent to a zone on server time",
+    "alert: ConntrackWatcherLosing": "a watcher is stopped in its tracks while events fill their memory",
+    "alert: ConntrackCallsRefused": "one watcher more than watchers_max",
+    "grpc: Errors A": "one watcher more than watchers_max",
+}
+
+
+def wait_for(what, predicate, seconds=60):
+    """The predicate's first true value."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, RuntimeError):
+            value = predicate()
+            if value:
+                return value
+        time.sleep(0.2)
+    raise SystemExit(f"FAILED: {what} did not come within {seconds} s")
+
+
+def check(what, condition, detail=""):
+    if not condition:
+        raise SystemExit(f"FAILED: {what} {detail}")
+    print(f"  ok: {what}", flush=True)
+
+
+def step(text):
+    print(f"\n{text}", flush=True)
+
+
+class Deployment:
+    def __init__(self, scratch):
+        self.scratch = pathlib.Path(scratch)
+        self.compose = compose.Compose(ROOT / "docker/compose.yaml", "conntrack-test", {
+            "conntrack-server": "conntrack-server:ci", "conntrack-sensor": "conntrack-sensor:ci",
+            "conntrack-traffic": TRAFFIC, "docker.io/prom/prometheus:v2.53.3": "conntrack-test-prometheus:ci",
+            "docker.io/prom/alertmanager:v0.27.0": "conntrack-test-alertmanager:ci"})
+        self.with_data = set()
+        self.fired = set()
+        self.began = time.time()
+
+    def ctl(self, *arguments):
+        return self.compose.run(CTL, "--server", "server:50051", *arguments)
+
+    def server_ctl(self, *arguments):
+        """From the server's own host, which may write."""
+        return compose.podman("exec", self.compose.container("server"), "/usr/bin/conntrackctl", *arguments)
+
+    def traffic(self, *arguments):
+        done = self.compose.run(TRAFFIC, "talk", "web", *arguments, options=["--cap-add", "NET_RAW"])
+        check(f"traffic {' '.join(arguments)}", done.returncode == 0, done.stderr)
+
+    def replay(self, capture, *arguments):
+        """A capture of tests/traffic, by a sensor without any privilege."""
+        done = self.compose.run(
+            "conntrack-sensor:ci", "--server", "server:50051", "--read", f"/traffic/{capture}", "--sensor-id", "late",
+            *arguments, options=["--volume", f"{ROOT}/tests/traffic:/traffic:ro", "--read-only", "--cap-drop", "ALL"])
+        check(f"a sensor without privileges replays {capture} {' '.join(arguments)}", done.returncode == 0, done.stderr)
+
+    @contextlib.contextmanager
+    def paused(self, name):
+        compose.podman("pause", self.compose.container(name))
+        try:
+            yield
+        finally:
+            compose.podman("unpause", self.compose.container(name))
+
+    def start(self):
+        compose.podman("network", "create", self.compose.network)
+        # Alerts wait here for seconds, not minutes; nothing else of the rules is changed.
+        rules = re.sub(r'for: "\d+m"', 'for: "3s"', (MONITORING / "rules.yaml").read_text())
+        (self.scratch / "rules.yaml").write_text(rules)
+        config = (ROOT / "docker/prometheus/prometheus.yaml").read_text()
+        (self.scratch / "prometheus.yaml").write_text(config.replace("_interval: 5s", "_interval: 1s"))
+        for name in self.scratch.iterdir():
+            name.chmod(0o644)
+        self.scratch.chmod(0o755)
+        self.compose.start("server", environment=SERVER)
+        self.compose.start("web")
+        wait_for("health", lambda: self.server_ctl("health"))
+        self.compose.start("sensor", environment=SENSOR)
+        self.compose.start("client")
+        self.compose.start("alertmanager")
+        self.compose.start("prometheus", volumes={
+            "/etc/prometheus/rules.yaml": str(self.scratch / "rules.yaml"),
+            "/etc/prometheus/prometheus.yaml": str(self.scratch / "prometheus.yaml")})
+        compose.podman("run", "-d", "--name", self.compose.container("watcher"), "--network",
+                       self.compose.network, CTL, "--server", "server:50051", "watch", "-o", "jsonl")
+        self.prometheus = prometheus.Prometheus(self.compose.address("prometheus"))
+
+    def look(self):
+        """Notes which expressions have data now, and which alerts are in Alertmanager."""
+        for place, expression in prometheus.expressions(MONITORING).items():
+            if place not in self.with_data and self.prometheus.query(expression):
+                self.with_data.add(place)
+        self.fired |= prometheus.alerts(self.compose.address("alertmanager"))
+
+    def provoked(self, *places):
+        """Waits until these have data, and their alerts are in Alertmanager."""
+        names = {p.removeprefix("alert: ") for p in places if p.startswith("alert: ")}
+
+        def all_there():
+            self.look()
+            return self.with_data.issuperset(places) and self.fired.issuperset(names)
+
+        wait_for(", ".join(places), all_there, 90)
+        print(f"  ok: {', '.join(places)}", flush=True)
+
+    def start_up_seconds(self, name, line):
+        """From the start of the container's process to a line of its log that begins with a time."""
+        began = self.compose.inspect(name)["State"]["StartedAt"]
+        began = datetime.datetime.fromisoformat(began[:26].rstrip("Z") + "+00:00")
+        logged = re.search(rf"(\S+)Z \w+: .*{line}", self.compose.logs(name)).group(1)
+        return (datetime.datetime.fromisoformat(logged + "+00:00") - began).total_seconds()
+
+
+def traffic_is_seen(deployment):
+    step("Traffic between two containers is seen by the sensor and tracked by the server")
+    web = deployment.compose.inspect("web")["NetworkSettings"]["Networks"]["conntrack-test"]["IPAddress"]
+    client = deployment.compose.address("client")
+    seen = wait_for("a connection", lambda: int(deployment.ctl(
+        "count", "--filter", f'original.source = "{client}" AND reply.source = "{web}" '
+        "AND protocol = TCP AND state = ESTABLISHED").stdout or 0))
+    check(f"{seen} established connections from {client} to {web}", seen > 0)
+    sensors = deployment.ctl("sensors").stdout
+    check("the sensor is connected", re.search(r"^web +0 +yes ", sensors, re.M), sensors)
+    check("the sensor's id is web, its root read-only, its capability NET_RAW alone",
+          deployment.compose.inspect("sensor")["EffectiveCaps"] == ["CAP_NET_RAW"])
+    check("the server has no capability", not deployment.compose.inspect("server")["EffectiveCaps"])
+    user = deployment.compose.inspect("server")["Config"]["User"]
+    check(f"the server's user is {user}", user == "65532:65532")
+    print(f"  server: {deployment.start_up_seconds('server', 'serves gRPC'):.3f} s from process to serving")
+
+
+def everything_has_data(deployment):
+    step("Prometheus scrapes; every expression has data but those of EXCEPTIONS")
+    places = set(prometheus.expressions(MONITORING))
+    check("exceptions name expressions", places.issuperset(EXCEPTIONS), str(set(EXCEPTIONS) - places))
+    expected = places - set(EXCEPTIONS)
+    wait_for("a scrape", lambda: deployment.prometheus.value('up{job="conntrack-server"}') == 1)
+
+    def all_there():
+        deployment.look()
+        return deployment.with_data >= expected
+
+    try:
+        wait_for("data", all_there, 90)
+    except SystemExit:
+        raise SystemExit("FAILED: no data: " + ", ".join(sorted(expected - deployment.with_data))) from None
+    check(f"{len(expected)} of {len(places)} expressions have data",
+          not deployment.with_data & set(EXCEPTIONS), str(deployment.with_data & set(EXCEPTIONS)))
+
+
+def alerts_fire(deployment):
+    step("Each exception's condition is provoked; its alert fires into Alertmanager")
+    run = deployment.compose.run
+    early = deployment.prometheus.query('absent(up{job="conntrack-server"})', deployment.began - 3600)
+    check("ConntrackServerMissing has data before the first scrape", len(early) == 1)
+    deployment.with_data.add("alert: ConntrackServerMissing")
+
+    # Packets of a capture are older than two seconds.
+    deployment.replay("tour.pcap", "--zone", "5", "--clock", "server")
+    deployment.provoked("alert: ConntrackAckLag")
+
+    deployment.traffic("--broken", "2000", "--count", "20000")
+    deployment.provoked("alert: ConntrackInvalidSurge", "overview: INVALID by reason A")
+
+    with deployment.paused("watcher"):
+        deployment.traffic("--flood", "2000", "--count", "30000")
+        deployment.provoked("alert: ConntrackSynFlood", "overview: Half open A")
+    deployment.provoked("alert: ConntrackWatcherLosing")
+
+    second = run(CTL, "--server", "server:50051", "watch",
+                 options=["-d", "--name", deployment.compose.container("second-watcher")])
+    check("a second watcher was started", second.returncode == 0, second.stderr)
+    wait_for("it", lambda: deployment.prometheus.value("conntrack_watchers") == 2)
+    # The first refusal makes the series, so only later ones have a rate.
+    for _ in range(2):
+        third = deployment.ctl("watch")
+        check("a third is refused", third.returncode == 1 and "more than 2 watchers" in third.stderr, third.stderr)
+        refused = 'sum(grpc_server_handled_total{grpc_code="ResourceExhausted"})'
+        wait_for("the count of it", lambda: (deployment.prometheus.value(refused) or 0) >= 1)
+    deployment.provoked("alert: ConntrackCallsRefused", "grpc: Errors A")
+
+    count = int(deployment.ctl("count", "--zone", "0").stdout)
+    deployment.server_ctl("zones", "set", "0", f"connections_max={max(count, 1)}")
+    deployment.provoked("alert: ConntrackTableNearlyFull")
+    deployment.server_ctl("zones", "set", "0", "connections_max=1048576")
+
+    # Where an unanswered connection is near, it gives way instead.
+    deployment.replay("ping.pcap", "--zone", "6")
+    deployment.server_ctl("zones", "set", "6", "connections_max=1")
+    deployment.replay("tour.pcap", "--zone", "6")
+    deployment.provoked("alert: ConntrackTableFull")
+
+    with deployment.paused("server"):
+        deployment.traffic("--flood", "50000", "--count", "100000")
+    deployment.provoked("alert: ConntrackSensorLosing")
+
+    with deployment.paused("sensor"):
+        deployment.provoked("alert: ConntrackSensorSilent")
+
+
+def drains_and_restarts(deployment):
+    step("SIGTERM drains: every client ends with OK or UNAVAILABLE, the server with 0")
+    compose.podman("rm", "-f", "-t", "0", deployment.compose.container("second-watcher"))
+    wait_for("a place for a watcher", lambda: deployment.prometheus.value("conntrack_watchers") == 1)
+    open_calls = calls.Calls(deployment.compose.address("server"))
+    compose.podman("stop", "-t", "20", deployment.compose.container("server"))
+    codes = open_calls.end()
+    print(f"  {codes}")
+    # gRPC itself cancels a call that arrives while it shuts down: docs/operating.md says so.
+    unary = codes.pop("CountConnections", None)
+    check("streams ended with OK or UNAVAILABLE, calls as documented",
+          len(codes) == 3 and set(codes.values()) <= {"OK", "UNAVAILABLE"} and
+          unary in ("UNAVAILABLE", "CANCELLED"), f"{codes} {unary}")
+    code = deployment.compose.inspect("server")["State"]["ExitCode"]
+    log = deployment.compose.logs("server")
+    check("the server drained and ended with 0", code == 0 and log.rstrip().endswith("drained"), log[-500:])
+    deployment.provoked("alert: ConntrackServerDown")
+
+    step("It comes back; the sensor goes on, and its ledger adds up")
+    for _ in range(3):
+        began = deployment.prometheus.value("max(process_start_time_seconds)") or 0
+        compose.podman("restart", "-t", "20", deployment.compose.container("server"))
+        wait_for("a scrape of the new process", lambda began=began: (
+            deployment.prometheus.value("max(process_start_time_seconds)") or 0) > began)
+    deployment.provoked("alert: ConntrackRestartLoop")
+    wait_for("the sensor", lambda: re.search(r"^web +0 +yes ", deployment.ctl("sensors").stdout, re.M))
+    watcher = deployment.compose.inspect("watcher")["State"]
+    check("the watcher lived through it all", watcher["Running"], deployment.compose.logs("watcher")[-500:])
+    compose.podman("stop", deployment.compose.container("client"))
+    compose.podman("stop", "-t", "40", deployment.compose.container("sensor"))
+    state = deployment.compose.inspect("sensor")["State"]
+    summary = deployment.compose.logs("sensor")
+    check("the sensor ended with 0, every packet accounted for",
+          state["ExitCode"] == 0 and "every packet is accounted for" in summary, summary[-800:])
+    check("the server's ledger of it adds up",
+          re.search(r"^web .* adds up ", deployment.ctl("sensors").stdout, re.M), deployment.ctl("sensors").stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep-data", help="directory for what Prometheus has at the end")
+    options = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="conntrack-containers.") as scratch:
+        deployment = Deployment(scratch)
+        deployment.compose.remove_all()
+        try:
+            deployment.start()
+            traffic_is_seen(deployment)
+            everything_has_data(deployment)
+            alerts_fire(deployment)
+            drains_and_restarts(deployment)
+            step("Together")
+            deployment.look()
+            places = set(prometheus.expressions(MONITORING))
+            check(f"all {len(places)} expressions had data", deployment.with_data >= places,
+                  str(places - deployment.with_data))
+            for place, condition in EXCEPTIONS.items():
+                print(f"    {place}: {condition}")
+            names = {p.removeprefix("alert: ") for p in places if p.startswith("alert: ")}
+            # No server that was scraped before can be unknown, so this one is tested by promtool alone.
+            check(f"{len(names) - 1} alerts fired into Alertmanager: {', '.join(sorted(deployment.fired))}",
+                  deployment.fired >= names - {"ConntrackServerMissing"}, str(names - deployment.fired))
+            if options.keep_data:
+                subprocess.run(["podman", "cp", deployment.compose.container("prometheus") + ":/prometheus",
+                                options.keep_data], check=True)
+        except BaseException:
+            for name in ("server", "sensor", "prometheus", "alertmanager"):
+                with contextlib.suppress(Exception):
+                    print(f"--- {name}\n{deployment.compose.logs(name)[-3000:]}", file=sys.stderr)
+            raise
+        finally:
+            deployment.compose.remove_all()
+    print(f"\nEverything held, in {time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
