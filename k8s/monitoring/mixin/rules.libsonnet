@@ -14,7 +14,7 @@
         rule('zone:conntrack_half_open_connections:sum', |||
           sum by (job, instance, zone) (
             conntrack_connections{protocol="tcp", state=~"syn_sent|syn_recv|syn_sent2"}
-          )
+          ) or on (job, instance, zone) 0 * conntrack_zone_connections_max
         |||),
         rule('zone:conntrack_half_open_connections:ratio', |||
           zone:conntrack_half_open_connections:sum

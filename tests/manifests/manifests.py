@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""The chart and the Kustomize tree as lists of objects.
+
+    manifests.py render server|sensor     the chart's objects of one part, for the base
+    manifests.py compare NAME [VALUES]    the chart with a values file beside an overlay
+    manifests.py refusals                 what does not fit together fails with a sentence
+    manifests.py types NAME...            a TypeScript source that types every object
+    manifests.py pod                      the server without TLS as podman can play it
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CHART = str(ROOT / "k8s/chart")
+# Labels and annotations that only helm gives.
+HELM_ONLY = ("helm.sh/chart", "app.kubernetes.io/managed-by", "checksum/config")
+
+# What must fail, and a part of the sentence.
+REFUSED = [
+    (["server.replicas=2"], "server.replicas is 2: one server holds the table"),
+    (["server.tls.secretName="], "server.tls.secretName is empty"),
+    (["server.insecure=true"], "choose one"),
+    (["server.config.listen=x"], "server.config.listen is set by the chart"),
+    (["server.config.tls.cert=x"], "server.config.tls is set by the chart"),
+    (["sensor.interface=any"], "a forwarded packet would be seen more than once"),
+    (["sensor.tls.secretName="], "sensor.tls.secretName is empty but the server has TLS"),
+    (["server.networkPolicy.sensorCidrs=null"], "would be locked out"),
+    (["server.replica=1"], "Additional property replica is not allowed"),
+    (["server.replicas=many"], "Expected: integer, given: string"),
+    (["sensor.zone=-1"], "sensor.zone"),
+    (["image.pullPolicy=Sometimes"], "image.pullPolicy"),
+]
+
+
+def helm(*arguments, check=True):
+    done = subprocess.run(["helm", "template", "conntrack", CHART, "--namespace", "conntrack", "--kube-version",
+                           "1.31.0", *arguments], capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        sys.exit(done.stderr)
+    return done
+
+
+def chart(values=None):
+    return objects(helm(*(["--values", values] if values else [])).stdout)
+
+
+def kustomize(directory):
+    done = subprocess.run(["kubectl", "kustomize", str(ROOT / "k8s/kustomize" / directory)],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(done.stderr)
+    return objects(done.stdout)
+
+
+def objects(text):
+    return [o for o in yaml.safe_load_all(text) if o]
+
+
+def without_helm(value):
+    """A copy without what only helm writes; an annotation map that is left empty goes too."""
+    if isinstance(value, list):
+        return [without_helm(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {k: without_helm(v) for k, v in value.items() if k not in HELM_ONLY}
+    return {k: v for k, v in kept.items() if not (k == "annotations" and not v)}
+
+
+def comparable(found):
+    """By kind and name. The namespace is an argument to helm and stands in Kustomize's objects."""
+    by_name = {}
+    for one in without_helm(found):
+        one["metadata"].pop("namespace", None)
+        for key, text in one.get("data", {}).items():
+            one["data"][key] = text.strip()
+        by_name[f"{one['kind']}/{one['metadata']['name']}"] = one
+    return by_name
+
+
+def render(part):
+    print("# Rendered by scripts/render-manifests; change k8s/chart instead.")
+    mine = [o for o in without_helm(chart()) if o["metadata"]["labels"]["app.kubernetes.io/component"] == part]
+    mine.sort(key=lambda o: (o["kind"], o["metadata"]["name"]))
+    print(yaml.safe_dump_all(mine, sort_keys=False, width=120), end="")
+
+
+def compare(directory, values=None):
+    one, other = comparable(chart(values)), comparable(kustomize(directory))
+    wrong = sorted(set(one) ^ set(other)) + [k for k in one if k in other and one[k] != other[k]]
+    for key in wrong:
+        print(f"{directory}: {key} differs", file=sys.stderr)
+        sides = [json.dumps(s.get(key), indent=1, sort_keys=True).split("\n") for s in (one, other)]
+        import difflib
+        print("\n".join(difflib.unified_diff(*sides, "helm", "kustomize", lineterm="", n=2)), file=sys.stderr)
+    if wrong:
+        sys.exit(1)
+    print(f"{directory}: {len(one)} objects, the same from helm and kustomize")
+
+
+def refusals():
+    for settings, sentence in REFUSED:
+        done = helm(*[a for s in settings for a in ("--set", s)], check=False)
+        if done.returncode == 0 or sentence not in done.stderr:
+            sys.exit(f"{settings} is not refused with \"{sentence}\": {done.stderr}")
+    print(f"{len(REFUSED)} combinations are refused, each with a sentence")
+
+
+MODULES = {"monitoring.coreos.com/v1": "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1"}
+
+
+def types(names):
+    """Object literals, so that tsc refuses a field that a kind does not have; validated when run."""
+    lines = []
+    count = 0
+    for name in names:
+        values = ROOT / f"k8s/values/{name}.yaml"
+        for one in chart(str(values) if values.exists() else None):
+            module = MODULES.get(one["apiVersion"], f"kubernetes-models/{one['apiVersion']}")
+            kind = one["kind"]
+            # The model writes both itself.
+            bare = {k: v for k, v in one.items() if k not in ("apiVersion", "kind")}
+            lines.append(f"import {{ {kind} as Kind{count} }} from \"{module}/{kind}\";")
+            lines.append(f"new Kind{count}({json.dumps(bare)}).validate();")
+            count += 1
+    lines.append(f"console.log(\"{count} objects have the types of their kinds\");")
+    print("\n".join(sorted(lines, key=lambda line: not line.startswith("import"))))
+
+
+def pod():
+    """podman plays pods and configuration maps; of a StatefulSet it takes the template."""
+    found = comparable(chart(str(ROOT / "k8s/values/plain.yaml")))
+    template = found["StatefulSet/conntrack-server"]["spec"]["template"]
+    spec = template["spec"]
+    # No service accounts there, and the image of the test.
+    del spec["serviceAccountName"]
+    spec["containers"][0]["image"] = "localhost/conntrack-server:ci"
+    # podman 4.3 takes a gRPC probe for none.
+    one = {"apiVersion": "v1", "kind": "Pod", "spec": spec,
+           "metadata": {"name": "conntrack-server-0", "labels": template["metadata"]["labels"]}}
+    print(yaml.safe_dump_all([found["ConfigMap/conntrack-server"], one]))
+
+
+if __name__ == "__main__":
+    verb, *rest = sys.argv[1:]
+    {"render": render, "compare": compare, "refusals": refusals, "types": lambda *n: types(n), "pod": pod}[verb](*rest)
