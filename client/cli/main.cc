@@ -16,7 +16,7 @@ namespace {
 const char kFooter[] = R"(
 Examples:
   conntrackctl list -p tcp -s 10.0.0.0/8 --state ESTABLISHED
-  conntrackctl list --filter 'age > 1h AND (original.bytes > 1000000 OR reply.bytes > 1000000)'
+  conntrackctl list --filter 'age > 3600s AND (original.bytes > 1000000 OR reply.bytes > 1000000)'
   conntrackctl list -o conntrack                 as `conntrack -L` prints it
   conntrackctl get -p tcp -s 10.0.0.1 --sport 1234 -d 10.0.0.2 --dport 80
   conntrackctl count --filter 'protocol = TCP AND state = SYN_SENT'
