@@ -99,7 +99,6 @@
     type: 'query',
     datasource: datasource,
     query: { query: query, refId: name },
-    definition: query,
     refresh: 2,
     sort: 1,
     multi: true,
@@ -142,7 +141,7 @@
         type: 'datasource',
         query: 'prometheus',
         refresh: 1,
-        current: {},
+        current: { selected: false, text: 'default', value: 'default' },
         options: [],
         hide: 0,
       }] + [
