@@ -5,7 +5,7 @@
     manifests.py compare NAME [VALUES]    the chart with a values file beside an overlay
     manifests.py refusals                 what does not fit together fails with a sentence
     manifests.py types NAME...            a TypeScript source that types every object
-    manifests.py pod                      the server without TLS as podman can play it
+    manifests.py pod VALUES SECRETS       the server as podman can play it, and its probe
 """
 
 import json
@@ -131,18 +131,31 @@ def types(names):
     print("\n".join(sorted(lines, key=lambda line: not line.startswith("import"))))
 
 
-def pod():
-    """podman plays pods and configuration maps; of a StatefulSet it takes the template."""
-    found = comparable(chart(str(ROOT / "k8s/values/plain.yaml")))
+def pod(values, secrets):
+    """podman plays pods and configuration maps; of a StatefulSet it takes the template.
+
+    Writes pod.yaml and probe, a command for inside the container, below `secrets`, a directory
+    whose directory server is what the Secret of the server holds.
+    """
+    found = comparable(chart(str(ROOT / f"k8s/values/{values}.yaml") if values != "default" else None))
     template = found["StatefulSet/conntrack-server"]["spec"]["template"]
     spec = template["spec"]
+    container = spec["containers"][0]
+    probe = container["readinessProbe"]
+    # podman 4.3 plays no Secret and no gRPC probe, and runs no probe without systemd.
+    for volume in spec["volumes"]:
+        if volume.pop("secret", None):
+            volume["hostPath"] = {"path": f"{secrets}/server", "type": "Directory"}
+    for key in ("startupProbe", "readinessProbe", "livenessProbe"):
+        del container[key]
     # No service accounts there, and the image of the test.
     del spec["serviceAccountName"]
-    spec["containers"][0]["image"] = "localhost/conntrack-server:ci"
-    # podman 4.3 takes a gRPC probe for none.
+    container["image"] = "localhost/conntrack-server:ci"
     one = {"apiVersion": "v1", "kind": "Pod", "spec": spec,
            "metadata": {"name": "conntrack-server-0", "labels": template["metadata"]["labels"]}}
-    print(yaml.safe_dump_all([found["ConfigMap/conntrack-server"], one]))
+    pathlib.Path(secrets, "pod.yaml").write_text(yaml.safe_dump_all([found["ConfigMap/conntrack-server"], one]))
+    command = probe["exec"]["command"] if "exec" in probe else ["/usr/bin/conntrackctl", "health"]
+    pathlib.Path(secrets, "probe").write_text("\n".join(command) + "\n")
 
 
 if __name__ == "__main__":
