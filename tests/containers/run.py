@@ -209,6 +209,12 @@ def alerts_fire(deployment):
         deployment.traffic("--flood", "2000", "--count", "30000")
         deployment.provoked("alert: ConntrackSynFlood", "overview: Half open A")
     deployment.provoked("alert: ConntrackWatcherLosing")
+    # A watcher that was paused for long may begin anew again and again (docs/operating.md, "What is
+    # not there yet"), so a fresh one goes on.
+    resets = deployment.compose.logs("watcher").count("RESUME_TOKEN_TOO_OLD")
+    print(f"  the watcher that lost began anew {resets} times", flush=True)
+    compose.podman("restart", "-t", "0", deployment.compose.container("watcher"))
+    wait_for("a fresh watcher", lambda: deployment.prometheus.value("conntrack_watchers") == 1)
 
     second = run(CTL, "--server", "server:50051", "watch",
                  options=["-d", "--name", deployment.compose.container("second-watcher")])
@@ -308,9 +314,9 @@ def main():
                 subprocess.run(["podman", "cp", deployment.compose.container("prometheus") + ":/prometheus",
                                 options.keep_data], check=True)
         except BaseException:
-            for name in ("server", "sensor", "prometheus", "alertmanager"):
+            for name in ("server", "sensor", "watcher", "second-watcher", "prometheus", "alertmanager"):
                 with contextlib.suppress(Exception):
-                    print(f"--- {name}\n{deployment.compose.logs(name)[-3000:]}", file=sys.stderr)
+                    print(f"--- {name}\n{deployment.compose.logs(name)[-1500:]}", file=sys.stderr)
             raise
         finally:
             deployment.compose.remove_all()
