@@ -160,7 +160,7 @@ TEST_F(ExportTest, CancelledExportsMakeRoom) {
     for (uint16_t port = 1; port <= 1'000; ++port) batch.Udp(0, kClient + i, port, kServer, 53);
     Send(batch);
   }
-  for (int round = 0; round < 3; ++round) {
+  {
     std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
     std::vector<std::unique_ptr<grpc::ClientReader<v1::ExportConnectionsResponse>>> readers;
     grpc::Status refused = grpc::Status::OK;
