@@ -1,5 +1,6 @@
 #include "server/tracker/table.h"
 
+#include <algorithm>
 #include <bit>
 #include <memory>
 #include <new>
@@ -156,7 +157,16 @@ void Table::Rehash(size_t bucket_count) {
   }
   shown_mask_.store(bucket_count == 0 ? 0 : bucket_count - 1, std::memory_order_relaxed);
   shown_buckets_.store(reinterpret_cast<uintptr_t>(buckets_), std::memory_order_relaxed);
+  // Nearly every entry needs a line of a record that nobody has read for long.
+  constexpr size_t kAhead = 4;
+  const auto prefetch = [&](const Bucket& bucket) {
+    for (size_t place = 0; place < kBucketEntries; ++place) {
+      if (bucket.tag[place] != 0) PrefetchToRead(&record(bucket.index[place]).hash);
+    }
+  };
+  for (size_t i = 0; i < std::min(kAhead, old_count); ++i) prefetch(old[i]);
   for (size_t i = 0; i < old_count; ++i) {
+    if (i + kAhead < old_count) prefetch(old[i + kAhead]);
     for (size_t place = 0; place < kBucketEntries; ++place) {
       if (old[i].tag[place] == 0) continue;
       PutInBuckets(old[i].index[place], record(old[i].index[place]).hash);
