@@ -20,7 +20,7 @@ run(${CMAKE_COMMAND} --install ${BUILD_DIR} --component client-dev --prefix ${pr
 # What is public is exactly this.
 file(GLOB headers RELATIVE ${prefix}/include/conntrack-client/conntrack
      ${prefix}/include/conntrack-client/conntrack/*.h)
-set(expected channel.h ingest.h status.h watch.h)
+set(expected channel.h ingest.h status.h verdict.h watch.h)
 if(NOT headers STREQUAL expected)
   message(FATAL_ERROR "installed headers are ${headers}, not ${expected}")
 endif()
