@@ -25,6 +25,10 @@ absl::Status ReadMark(const v1::MarkUpdate& update, ConnectionRequest* request) 
 
 absl::Status ReadLabels(const v1::LabelsUpdate& update, ConnectionRequest* request) {
   const auto read = [](const char* name, const auto& numbers, Labels* labels) {
+    if (static_cast<size_t>(numbers.size()) > kLabelCount) {
+      return absl::InvalidArgumentError(absl::StrCat("labels.", name, " has ", numbers.size(),
+                                                     " numbers, more than ", kLabelCount));
+    }
     for (const uint32_t number : numbers) {
       if (number >= kLabelCount) {
         return absl::InvalidArgumentError(
@@ -83,7 +87,6 @@ struct ConnectionWrites::Work {
   std::string text;
   ConnectionRequest change;
   Filter filter;
-  Time server_now;
   ScanPosition position;
   RequestCounts counts;
   // Of the call.
@@ -148,7 +151,6 @@ absl::StatusOr<std::shared_ptr<ConnectionWrites::Work>> ConnectionWrites::MakeWo
   work->change = change;
   work->change.dry_run = request.dry_run();
   work->filter = *std::move(filter);
-  work->server_now = clock_->Now();
   work->context = context;
   return work;
 }
@@ -166,7 +168,7 @@ grpc::ServerUnaryReactor* ConnectionWrites::Run(const absl::StatusOr<std::shared
 }
 
 bool ConnectionWrites::Continue(Work* work) {
-  const ScanStepOptions step{.server_now = work->server_now,
+  const ScanStepOptions step{.server_now = clock_->Now(),
                              .filter = &work->filter,
                              .places_max = PlacesPerStep(work->filter)};
   const uint64_t changed = work->counts.changed;

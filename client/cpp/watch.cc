@@ -69,10 +69,11 @@ class StreamWatcher final : public Watcher {
   Backoff backoff_;
   std::unique_ptr<grpc::ClientReader<v1::WatchResponse>> stream_;
   SlotPositions positions_;
-  bool wait_ = false;       // The last try failed: wait before the next.
-  bool began_ = false;      // The server sent something since the last reset.
-  absl::Status failure_;    // What no reconnect can mend.
-  v1::WatchResponse held_;  // To be given after a gap that was found in front of it.
+  bool wait_ = false;          // The last try failed: wait before the next.
+  bool began_ = false;         // The server sent something since the last reset.
+  bool asked_oldest_ = false;  // With the oldest token, and there was no answer yet.
+  absl::Status failure_;       // What no reconnect can mend.
+  v1::WatchResponse held_;     // To be given after a gap that was found in front of it.
   bool holds_ = false;
 
   mutable std::mutex mutex_;
@@ -143,6 +144,7 @@ absl::StatusOr<WatchItem> StreamWatcher::Next() {
     while (stream_->Read(&item.message)) {
       wait_ = false;
       began_ = true;
+      asked_oldest_ = false;
       backoff_.Reset();
       if (Take(&item)) return item;
     }
@@ -196,11 +198,14 @@ absl::StatusOr<WatchItem> StreamWatcher::TakeEnd(const absl::Status& end) {
     failure_ = end;
     return end;
   }
-  wait_ = true;
   const bool had_token = !resume_token().empty();
-  if (end.code() == absl::StatusCode::kOutOfRange && had_token) {
-    // A snapshot tells more than the oldest changes would.
-    SetToken(options_.snapshot ? "" : OldestToken(end));
+  // This is an answer, and the next try is another question: nothing to wait for.
+  wait_ = end.code() != absl::StatusCode::kOutOfRange || !had_token;
+  if (!wait_) {
+    // A snapshot tells more than the oldest changes would. Where those are gone
+    // before they can be asked for, what comes from now on has to do.
+    asked_oldest_ = !options_.snapshot && !asked_oldest_;
+    SetToken(asked_oldest_ ? OldestToken(end) : "");
     return Reset(end);
   }
   if (began_ && !had_token) {

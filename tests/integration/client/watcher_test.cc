@@ -203,6 +203,22 @@ TEST_F(WatcherTest, ARestartedServerIsAResetAndTheOldestTokenIsTakenUp) {
   EXPECT_EQ(server_.requests()[2].resume_token(), "OLDEST");
 }
 
+TEST_F(WatcherTest, WhereTheOldestIsGoneTooItGoesOnFromNow) {
+  server_.Script({{Events(1, 3), Bookmark("OLD")}});
+  server_.Script({{}, TooOld("OLDEST")});
+  server_.Script({{}, TooOld("OLDER")});
+  server_.Script({{Bookmark("NOW"), Events(8, 9)}});
+  server_.Script({{}, TooOld("AGAIN")});
+  server_.Script({{Events(20, 21)}, grpc::Status::OK, true});
+  Start();
+  EXPECT_THAT(Next(10),
+              ElementsAre("events 1-3", "bookmark OLD", "disconnected", "reset", "reset",
+                          "bookmark NOW", "events 8-9", "disconnected", "reset", "events 20-21"));
+  EXPECT_EQ(server_.requests()[2].resume_token(), "OLDEST");
+  EXPECT_EQ(server_.requests()[3].resume_token(), "");
+  EXPECT_EQ(server_.requests()[5].resume_token(), "AGAIN");
+}
+
 TEST_F(WatcherTest, ARestartedServerGivesItsSnapshotAgain) {
   server_.Script({{Snapshot(2), SnapshotEnd("OLD")}});
   server_.Script({{}, TooOld("OLDEST")});

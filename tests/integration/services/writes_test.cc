@@ -182,6 +182,9 @@ TEST_F(WritesTest, WhatCannotBeMeantIsRefused) {
   update.mutable_labels()->add_set(999);
   EXPECT_EQ(update_error(update), "labels.set 999 is above 127");
   update.clear_labels();
+  for (int i = 0; i < 129; ++i) update.mutable_labels()->add_set(1);
+  EXPECT_EQ(update_error(update), "labels.set has 129 numbers, more than 128");
+  update.clear_labels();
   for (const int64_t seconds : {int64_t{0}, int64_t{-1}, int64_t{3'456'001}, INT64_MAX}) {
     update.mutable_timeout()->set_seconds(seconds);
     EXPECT_EQ(update_error(update), absl::StrCat("timeout ", seconds,

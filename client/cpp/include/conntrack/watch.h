@@ -53,7 +53,8 @@ struct WatchItem {
     kDisconnected,
     // The place where the watcher stopped cannot be resumed, so changes were
     // lost; `status` says why. What follows is a new beginning: a snapshot when
-    // the options ask for one, else the oldest changes that the server kept.
+    // the options ask for one, else the oldest changes that the server kept; or, when
+    // those go faster than they can be asked for, what comes from then on.
     // Whoever keeps a table must clear it now.
     kReset,
   };
