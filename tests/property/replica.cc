@@ -1,0 +1,225 @@
+#include "tests/property/replica.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace conntrack::testing {
+namespace {
+
+constexpr size_t kFaultsMax = 100;
+// Ids only grow, and nobody speaks of those that ended long ago.
+constexpr size_t kEndedMax = 10'000;
+
+}  // namespace
+
+uint64_t EssenceOf(const v1::Connection& connection) {
+  v1::Connection essence = connection;
+  essence.clear_original_counters();
+  essence.clear_reply_counters();
+  essence.clear_last_seen_time();
+  essence.clear_expire_time();
+  essence.clear_timeout();
+  essence.clear_tcp();
+  essence.mutable_tcp()->set_state(connection.tcp().state());
+  return std::hash<std::string>()(essence.SerializeAsString());
+}
+
+void Replica::Fault(std::string text) {
+  if (faults_.size() < kFaultsMax) faults_.push_back(std::move(text));
+}
+
+void Replica::Take(const v1::WatchResponse& response) {
+  switch (response.message_case()) {
+    case v1::WatchResponse::kSnapshot:
+      TakeSnapshot(response.snapshot());
+      break;
+    case v1::WatchResponse::kSnapshotEnd:
+      if (snapshot_ended_) Fault("a second end of the snapshot");
+      if (response.snapshot_end().connections() != snapshot_ids_.size()) {
+        Fault(absl::StrCat("the snapshot had ", snapshot_ids_.size(), " connections, not ",
+                           response.snapshot_end().connections()));
+      }
+      snapshot_ended_ = true;
+      token_ = response.snapshot_end().resume_token();
+      for (auto& [number, slot] : slots_) slot.base = slot.next == 0 ? 0 : slot.next - 1;
+      break;
+    case v1::WatchResponse::kEvents:
+      TakeEvents(response.events());
+      break;
+    case v1::WatchResponse::kBookmark:
+      token_ = response.bookmark().resume_token();
+      ++bookmarks_;
+      break;
+    case v1::WatchResponse::kLoss:
+      for (const v1::SequenceRange& range : response.loss().ranges()) {
+        Cover(range);
+        lost_ += range.last_sequence() - range.first_sequence() + 1;
+        Note(&slots_[range.slot()], {Entry::Kind::kLoss, range.last_sequence()});
+      }
+      break;
+    case v1::WatchResponse::MESSAGE_NOT_SET:
+      Fault("an empty message");
+  }
+}
+
+void Replica::TakeSnapshot(const v1::SnapshotBatch& batch) {
+  if (snapshot_ended_) Fault("a snapshot after its end");
+  for (const v1::Connection& connection : batch.connections()) {
+    Slot& slot = slots_[connection.slot()];
+    const uint64_t id = connection.id();
+    if (slot.ended.count(id) > 0) Fault(absl::StrCat("connection ", id, " came after its end"));
+    if (!snapshot_ids_.insert(id).second) Fault(absl::StrCat("connection ", id, " came twice"));
+    Note(&slot, {Entry::Kind::kPut, 0, id, EssenceOf(connection)});
+  }
+}
+
+void Replica::TakeEvents(const v1::EventBatch& batch) {
+  std::map<uint32_t, v1::SequenceRange> ranges;
+  std::map<uint32_t, uint64_t> last;
+  for (const v1::SequenceRange& range : batch.ranges()) {
+    Cover(range);
+    if (!ranges.emplace(range.slot(), range).second) {
+      Fault(absl::StrCat("two ranges of slot ", range.slot(), " in one message"));
+    }
+    last[range.slot()] = range.first_sequence() - 1;
+  }
+  for (const v1::Event& event : batch.events()) {
+    const auto range = ranges.find(event.slot());
+    if (range == ranges.end() || event.sequence() > range->second.last_sequence() ||
+        event.sequence() < range->second.first_sequence()) {
+      Fault(absl::StrCat("event ", event.slot(), "/", event.sequence(), " lies in no range"));
+      continue;
+    }
+    uint64_t& before = last[event.slot()];
+    const bool follows = filtered_ ? event.sequence() > before : event.sequence() == before + 1;
+    if (!follows) {
+      Fault(absl::StrCat("event ", event.slot(), "/", event.sequence(), " after ", before));
+    }
+    before = event.sequence();
+    TakeEvent(event);
+  }
+  for (const auto& [number, range] : ranges) {
+    if (!filtered_ && last[number] != range.last_sequence()) {
+      Fault(absl::StrCat("slot ", number, " has events up to ", last[number], " in a range up to ",
+                         range.last_sequence()));
+    }
+  }
+}
+
+void Replica::TakeEvent(const v1::Event& event) {
+  ++events_;
+  Slot& slot = slots_[event.slot()];
+  const uint64_t id = event.connection().id();
+  const bool known = slot.ids.count(id) > 0;
+  const std::string name = absl::StrCat("event ", event.slot(), "/", event.sequence(), " (",
+                                        v1::EventType_Name(event.type()), " of ", id, ")");
+  if (slot.ended.count(id) > 0 && !filtered_) Fault(absl::StrCat(name, " after its end"));
+  switch (event.type()) {
+    case v1::EVENT_TYPE_NEW:
+      if (known) Fault(absl::StrCat(name, " is a double"));
+      break;
+    case v1::EVENT_TYPE_LEFT:
+      if (!filtered_) Fault(absl::StrCat(name, " without a filter"));
+      if (!known && !slot.lossy) Fault(absl::StrCat(name, " was not here"));
+      break;
+    case v1::EVENT_TYPE_UPDATE:
+      // Of what it has not seen, a watcher without a snapshot is told as well.
+      if (!known && !filtered_ && snapshot_ && snapshot_ended_ && !slot.lossy) {
+        Fault(absl::StrCat(name, " was not here"));
+      }
+      break;
+    default:
+      break;
+  }
+  const bool ends = event.type() == v1::EVENT_TYPE_DESTROY || event.type() == v1::EVENT_TYPE_LEFT;
+  Note(&slot, {ends ? Entry::Kind::kErase : Entry::Kind::kPut, event.sequence(), id,
+               EssenceOf(event.connection())});
+}
+
+void Replica::Cover(const v1::SequenceRange& range) {
+  Slot& slot = slots_[range.slot()];
+  if (slot.next != 0 && range.first_sequence() != slot.next) {
+    Fault(absl::StrCat("slot ", range.slot(), " goes on with ", range.first_sequence(), ", not ",
+                       slot.next));
+  }
+  if (range.first_sequence() > range.last_sequence()) {
+    Fault(absl::StrCat("slot ", range.slot(), " has an empty range"));
+  }
+  if (slot.next == 0) slot.base = range.first_sequence() - 1;
+  slot.next = range.last_sequence() + 1;
+  if (!snapshot_ended_) slot.base = range.last_sequence();
+}
+
+void Replica::Note(Slot* slot, const Entry& entry) {
+  switch (entry.kind) {
+    case Entry::Kind::kPut:
+      slot->ids.insert(entry.id);
+      break;
+    case Entry::Kind::kErase:
+      slot->ids.erase(entry.id);
+      slot->ended.insert(entry.id);
+      if (slot->ended.size() > kEndedMax) slot->ended.erase(slot->ended.begin());
+      break;
+    case Entry::Kind::kLoss:
+      slot->lossy = true;
+      break;
+  }
+  // During a snapshot there is no table of any one time.
+  if (snapshot_ended_) {
+    slot->journal.push_back(entry);
+  } else {
+    Apply(slot, entry);
+  }
+}
+
+void Replica::Apply(Slot* slot, const Entry& entry) {
+  switch (entry.kind) {
+    case Entry::Kind::kPut:
+      slot->rows[entry.id] = {entry.essence, true};
+      break;
+    case Entry::Kind::kErase:
+      slot->rows.erase(entry.id);
+      break;
+    case Entry::Kind::kLoss:
+      for (auto& [id, row] : slot->rows) row.fresh = false;
+      break;
+  }
+}
+
+bool Replica::Reaches(uint32_t slot, uint64_t sequence) const {
+  const auto found = slots_.find(slot);
+  return snapshot_ended_ && found != slots_.end() && found->second.next > sequence;
+}
+
+bool Replica::BeginsBehind(uint32_t slot, uint64_t sequence) const {
+  const auto found = slots_.find(slot);
+  return found != slots_.end() && found->second.base > sequence;
+}
+
+void Replica::Compare(uint32_t number, const ExportedSlot& exported,
+                      const std::function<int64_t(uint32_t zone)>& now_of) {
+  Slot& slot = slots_[number];
+  ++compared_;
+  while (!slot.journal.empty() && slot.journal.front().sequence <= exported.sequence) {
+    Apply(&slot, slot.journal.front());
+    slot.journal.pop_front();
+  }
+  slot.base = exported.sequence;
+  const std::string at = absl::StrCat(" at ", number, "/", exported.sequence);
+  for (const auto& [id, row] : slot.rows) {
+    if (!row.fresh) continue;
+    const auto found = exported.rows.find(id);
+    if (found == exported.rows.end()) {
+      Fault(absl::StrCat("connection ", id, " is here and not in the export", at));
+    } else if (found->second.essence != row.essence) {
+      Fault(absl::StrCat("connection ", id, " is not as in the export", at));
+    }
+  }
+  for (const auto& [id, row] : exported.rows) {
+    if (slot.rows.count(id) > 0 || row.expires <= now_of(row.zone)) continue;
+    if (!slot.lossy) Fault(absl::StrCat("connection ", id, " is missing", at));
+  }
+}
+
+}  // namespace conntrack::testing

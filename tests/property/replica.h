@@ -1,0 +1,114 @@
+// Replica is what a client makes of a watch: it stores what it is sent, holds the
+// server to every promise of watch_service.proto, and can be compared with an
+// export of a slot at the export's own sequence.
+//
+// Not thread-safe. The connections of a slot are kept as they were at the last
+// comparison, and what came since beside them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "conntrack/v1/watch_service.pb.h"
+
+namespace conntrack::testing {
+
+// A connection without what changes though no event tells: counters, times and the
+// inner state of TCP. Equal connections have equal numbers.
+uint64_t EssenceOf(const v1::Connection& connection);
+
+// One slot of an export.
+struct ExportedSlot {
+  struct Row {
+    uint64_t essence = 0;
+    // When it expires on the clock of its zone, in nanoseconds. A snapshot leaves out
+    // what is due, though it has not ended.
+    int64_t expires = 0;
+    uint32_t zone = 0;
+  };
+  std::map<uint64_t, Row> rows;
+  uint64_t sequence = 0;
+};
+
+class Replica {
+ public:
+  // `filtered`: events may be left out. `snapshot`: one was asked for.
+  Replica(bool filtered, bool snapshot)
+      : filtered_(filtered), snapshot_(snapshot), snapshot_ended_(!snapshot) {}
+
+  void Take(const v1::WatchResponse& response);
+
+  // True when comparing with this cut says something: the snapshot has ended, and
+  // all up to the cut has come.
+  bool Reaches(uint32_t slot, uint64_t sequence) const;
+  // What came of the slot begins behind this cut, so that nothing can be said.
+  bool BeginsBehind(uint32_t slot, uint64_t sequence) const;
+  // Notes each difference as a fault. Cuts of a slot must come in order. `now_of` is
+  // what the clock of a zone says.
+  //
+  // REQUIRES: Reaches, or nothing happens any more.
+  void Compare(uint32_t slot, const ExportedSlot& exported,
+               const std::function<int64_t(uint32_t zone)>& now_of);
+
+  // What was wrong so far; at most a hundred.
+  const std::vector<std::string>& faults() const { return faults_; }
+  bool snapshot_ended() const { return snapshot_ended_; }
+  const std::string& token() const { return token_; }
+  uint64_t bookmarks() const { return bookmarks_; }
+  uint64_t events() const { return events_; }
+  uint64_t lost() const { return lost_; }
+  uint64_t compared() const { return compared_; }
+
+ private:
+  struct Row {
+    uint64_t essence = 0;
+    // Nothing was lost since it was told.
+    bool fresh = true;
+  };
+  struct Entry {
+    enum class Kind { kPut, kErase, kLoss };
+    Kind kind;
+    uint64_t sequence;
+    uint64_t id = 0;
+    uint64_t essence = 0;
+  };
+  struct Slot {
+    // The next sequence to come; 0: not known yet.
+    uint64_t next = 0;
+    // `rows` are as of this one, or of one between this and the first in `journal`.
+    uint64_t base = 0;
+    bool lossy = false;
+    std::map<uint64_t, Row> rows;
+    std::deque<Entry> journal;
+    // Ids that exist after the journal, and those that ended last.
+    std::set<uint64_t> ids;
+    std::set<uint64_t> ended;
+  };
+
+  void TakeSnapshot(const v1::SnapshotBatch& batch);
+  void TakeEvents(const v1::EventBatch& batch);
+  void TakeEvent(const v1::Event& event);
+  void Cover(const v1::SequenceRange& range);
+  void Note(Slot* slot, const Entry& entry);
+  static void Apply(Slot* slot, const Entry& entry);
+  void Fault(std::string text);
+
+  const bool filtered_;
+  const bool snapshot_;
+  bool snapshot_ended_;
+  std::set<uint64_t> snapshot_ids_;
+  std::map<uint32_t, Slot> slots_;
+  std::string token_;
+  uint64_t bookmarks_ = 0;
+  uint64_t events_ = 0;
+  uint64_t lost_ = 0;
+  uint64_t compared_ = 0;
+  std::vector<std::string> faults_;
+};
+
+}  // namespace conntrack::testing
