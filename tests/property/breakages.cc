@@ -70,24 +70,16 @@ void TellAsLoss(v1::WatchResponse* message) {
   *message->mutable_loss() = loss;
 }
 
-// A row of a connection that changes afterwards, not before, is left out, and the
-// count says so.
+// A row of a connection that no event tells of is left out, and the count says so.
 bool DropRow(Messages* messages) {
-  std::set<uint64_t> changed;
   std::set<uint64_t> told;
-  bool ended = false;
   for (const v1::WatchResponse& message : *messages) {
-    ended |= message.has_snapshot_end();
-    for (const v1::Event& event : message.events().events()) {
-      const uint64_t id = event.connection().id();
-      if (!ended) told.insert(id);
-      if (event.type() == v1::EVENT_TYPE_UPDATE && told.count(id) == 0) changed.insert(id);
-    }
+    for (const v1::Event& event : message.events().events()) told.insert(event.connection().id());
   }
   bool dropped = false;
   for (v1::WatchResponse& message : *messages) {
     for (int i = 0; !dropped && i < message.snapshot().connections_size(); ++i) {
-      if (changed.count(message.snapshot().connections(i).id()) == 0) continue;
+      if (told.count(message.snapshot().connections(i).id()) > 0) continue;
       message.mutable_snapshot()->mutable_connections()->DeleteSubrange(i, 1);
       dropped = true;
     }

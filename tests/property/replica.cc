@@ -55,7 +55,7 @@ void Replica::Take(const v1::WatchResponse& response) {
       for (const v1::SequenceRange& range : response.loss().ranges()) {
         Cover(range);
         lost_ += range.last_sequence() - range.first_sequence() + 1;
-        Note(&slots_[range.slot()], {Entry::Kind::kLoss, range.last_sequence()});
+        Note(&slots_[range.slot()], {Entry::Kind::kLoss, range.first_sequence()});
       }
       break;
     case v1::WatchResponse::MESSAGE_NOT_SET:
@@ -122,12 +122,6 @@ void Replica::TakeEvent(const v1::Event& event) {
     case v1::EVENT_TYPE_LEFT:
       if (!filtered_) Fault(absl::StrCat(name, " without a filter"));
       if (!known && !slot.lossy) Fault(absl::StrCat(name, " was not here"));
-      break;
-    case v1::EVENT_TYPE_UPDATE:
-      // Of what it has not seen, a watcher without a snapshot is told as well.
-      if (!known && !filtered_ && snapshot_ && snapshot_ended_ && !slot.lossy) {
-        Fault(absl::StrCat(name, " was not here"));
-      }
       break;
     default:
       break;

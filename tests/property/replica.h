@@ -38,8 +38,7 @@ struct ExportedSlot {
 class Replica {
  public:
   // `filtered`: events may be left out. `snapshot`: one was asked for.
-  Replica(bool filtered, bool snapshot)
-      : filtered_(filtered), snapshot_(snapshot), snapshot_ended_(!snapshot) {}
+  Replica(bool filtered, bool snapshot) : filtered_(filtered), snapshot_ended_(!snapshot) {}
 
   void Take(const v1::WatchResponse& response);
 
@@ -99,7 +98,6 @@ class Replica {
   void Fault(std::string text);
 
   const bool filtered_;
-  const bool snapshot_;
   bool snapshot_ended_;
   std::set<uint64_t> snapshot_ids_;
   std::map<uint32_t, Slot> slots_;
