@@ -58,7 +58,8 @@ Breakdown::Largest Breakdown::Top(size_t count) const {
     const MutexLock lock(&shard.mutex);
     for (const auto& [key, connections] : shard.groups) groups.push_back({key, connections});
   }
-  largest.groups_kept = groups.size();
+  // Not how many were met: some came and went between two shards.
+  largest.groups_kept = std::min(groups_.load(std::memory_order_relaxed), options_.groups_max);
   largest.other = ungrouped_.load(std::memory_order_relaxed);
   const size_t shown = std::min(count, groups.size());
   std::partial_sort(groups.begin(), groups.begin() + static_cast<ptrdiff_t>(shown), groups.end(),
