@@ -319,10 +319,7 @@ void ConnectionService::AnswerCount(const Counting& counting,
                                     v1::CountConnectionsResponse* response) const {
   response->set_count(counting.count);
   if (counting.groups == nullptr) return;
-  const auto sensor_id = [this](uint16_t index) {
-    const Sensor* const sensor = sensors_->Find(index);
-    return sensor == nullptr ? std::string() : sensor->id;
-  };
+  const auto sensor_id = [this](uint16_t index) { return sensors_->IdOf(index); };
   const Groups::Largest largest = counting.groups->Top(counting.top, counting.order);
   for (const Groups::Group& group : largest.groups) {
     v1::ConnectionGroup* const out = response->add_groups();

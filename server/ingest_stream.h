@@ -33,6 +33,7 @@ class IngestStream {
  private:
   enum class Tag : intptr_t { kRead = 1, kWrite, kFinish };
 
+  // Verdicts in an ack from which on no more is read while acks wait.
   static constexpr size_t kVerdictBytesMax = 1u << 20;
 
   // What the loop does next.

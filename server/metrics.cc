@@ -145,10 +145,7 @@ void Metrics::CollectBreakdowns(std::vector<prometheus::MetricFamily>* families)
               MetricType::Gauge);
   Metric limit("conntrack_breakdown_groups_max", "Limit of conntrack_breakdown_groups.",
                MetricType::Gauge);
-  const auto sensor_id = [this](uint16_t index) {
-    const Sensor* const sensor = sensors_->Find(index);
-    return sensor == nullptr ? std::string() : sensor->id;
-  };
+  const auto sensor_id = [this](uint16_t index) { return sensors_->IdOf(index); };
   const Breakdowns& breakdowns = tracker_->breakdowns();
   for (size_t i = 0; i < breakdowns.size(); ++i) {
     const BreakdownOptions& options = breakdowns[i].options();

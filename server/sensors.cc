@@ -65,6 +65,11 @@ const Sensor* SensorRegistry::Find(uint16_t index) const {
   return index < sensors_max_ ? by_index_[index].load(std::memory_order_acquire) : nullptr;
 }
 
+std::string SensorRegistry::IdOf(uint16_t index) const {
+  const Sensor* const sensor = Find(index);
+  return sensor == nullptr ? std::string() : sensor->id;
+}
+
 std::optional<uint16_t> SensorRegistry::IndexOf(absl::string_view sensor_id) const {
   const MutexLock lock(&mutex_);
   const auto found = index_.find(sensor_id);

@@ -88,6 +88,8 @@ class SensorRegistry {
 
   // The sensor of an index; null when there is none. Takes no lock.
   const Sensor* Find(uint16_t index) const;
+  // Its id; empty when there is none.
+  std::string IdOf(uint16_t index) const;
   // The index of a sensor; nullopt when it was never seen.
   std::optional<uint16_t> IndexOf(absl::string_view sensor_id) const;
 

@@ -132,10 +132,7 @@ ServiceBinding Server::MakeIngest() {
   options.message_bytes_max = config_.message_bytes_max;
   options.drain_timeout = Millis(config_.drain_timeout);
   options.software = Software();
-  options.zone_settings = [this](uint32_t zone) {
-    const std::lock_guard lock(reload_mutex_);
-    return running_config_.SettingsOf(zone);
-  };
+  options.zone_settings = [this](uint32_t zone) { return SettingsOf(zone); };
   options.on_events = [this] { NotifyEvents(); };
   auto ingest = std::make_shared<IngestService>(options, &tracker_, &sensors_, &clock_);
   return {v1::IngestService::service_full_name(),
@@ -168,7 +165,7 @@ ServiceBinding Server::MakeConnections() {
   ConnectionServiceOptions options;
   options.access = MakeWriteAccess();
   options.on_events = [this] { NotifyEvents(); };
-  options.zone_settings = [this](uint32_t zone) { return config_.SettingsOf(zone); };
+  options.zone_settings = [this](uint32_t zone) { return SettingsOf(zone); };
   auto connections = std::make_shared<ConnectionService>(options, &tracker_, &sensors_, &clock_);
   return {v1::ConnectionService::service_full_name(),
           [=](grpc::ServerBuilder* builder) { builder->RegisterService(connections.get()); }};
@@ -228,6 +225,11 @@ absl::Status Server::Listen() {
   expiry_ = std::make_unique<ExpiryThread>(&tracker_, &clock_, config_.expiry_interval,
                                            [this] { NotifyEvents(); });
   return absl::OkStatus();
+}
+
+ZoneSettings Server::SettingsOf(uint32_t zone) {
+  const std::lock_guard lock(reload_mutex_);
+  return running_config_.SettingsOf(zone);
 }
 
 absl::StatusOr<ConfigChanges> Server::Reload(const ServerConfig& next) {

@@ -97,6 +97,8 @@ class Server {
   std::vector<ServiceBinding> MakeServices();
   // Events were made: streams that wait for some may look.
   void NotifyEvents();
+  // What a zone is made with now.
+  ZoneSettings SettingsOf(uint32_t zone);
   // Waits for streams for `timeout`, and for what is left for `grace`.
   void End(Duration timeout, Duration grace);
 

@@ -36,6 +36,20 @@ std::string Kept(v1::Connection connection) {
   return connection.ShortDebugString();
 }
 
+TEST_F(ImportTest, AZoneThatItMakesHasTheSettingsOfTheLastReload) {
+  SendUdp(2);
+  std::vector<v1::Connection> connections = ListAll("");
+  for (v1::Connection& connection : connections) connection.set_zone(6);
+  ServerConfig next = Config();
+  next.zones[6].connections_max = 1;
+  ASSERT_TRUE(server().Reload(next).ok());
+  v1::ImportConnectionsResponse response;
+  ASSERT_TRUE(Import(connections, &response).ok());
+  EXPECT_EQ(response.imported_connections(), 1u);
+  ASSERT_EQ(response.rejections_size(), 1);
+  EXPECT_EQ(response.rejections(0).reason(), v1::IMPORT_REJECTION_ZONE_FULL);
+}
+
 TEST_F(ImportTest, ConnectionsAreAsTheyWereAndGoOn) {
   SendHandshake();
   SendUdp(30);
