@@ -27,7 +27,7 @@ namespace conntrack {
 struct BreakdownOptions {
   // Part of the metric's name: [a-z][a-z0-9_]*, at most 32.
   std::string name;
-  // Of fields that a connection keeps for life, see Grouping::IsFixed.
+  // Of fields that a connection keeps for life, see Grouping::CheckFixed.
   Grouping grouping;
   // Most groups that are counted apart.
   size_t groups_max = 65'536;

@@ -227,10 +227,8 @@ Verdict Slot::Create(const Visit& visit) {
   const uint32_t index = table.Insert(KeyOf(zone.index, packet)->key, visit.arrival.hash, begun);
   const RecordHandle handle = HandleOf(visit.family, index);
   Record& record = table.record(index);
-  table.extra(index) = {.id = next_id_++ * options_.slot_count + options_.number,
-                        .created = visit.now(),
-                        .armed = kForever,
-                        .zone_id = zone.id};
+  table.extra(index) = {
+      .id = NewId(), .created = visit.now(), .armed = kForever, .zone_id = zone.id};
   SetDeadline(handle, &record, result.timeout, visit.now(), visit.expiry);
   CountBegun(handle, &zone);
   Emit(handle, {.type = EventType::kNew,
@@ -251,9 +249,7 @@ void Slot::CountBegun(RecordHandle handle, Zone* zone) {
 
 bool Slot::TakePlace(const Visit& visit) {
   Zone& zone = *visit.zone;
-  const uint64_t limit = zone.settings.connections_max;
-  if (zone.connections.fetch_add(1, std::memory_order_relaxed) < limit) return true;
-  zone.connections.fetch_sub(1, std::memory_order_relaxed);
+  if (zone.TakePlace()) return true;
   const RecordHandle victim = FindVictim(visit.family, visit.arrival.hash, zone.index);
   if (victim == Table::kNone) return false;
   zone.evicted.fetch_add(1, std::memory_order_relaxed);

@@ -188,6 +188,7 @@ class Slot {
   Verdict TrackPacket(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Verdict TrackError(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Verdict Create(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  uint64_t NewId() { return next_id_++ * options_.slot_count + options_.number; }
   // Counts a new connection in all gauges; Remove takes it out.
   void CountBegun(RecordHandle handle, Zone* zone);
   // Takes a place in the zone's limit, by eviction if need be.

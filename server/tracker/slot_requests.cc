@@ -94,14 +94,10 @@ Restored Slot::Restore(const StoredConnection& stored, const Key& key, uint64_t 
   ExpireDue(&expiry, now, SIZE_MAX, &expired);
   Table& table = TableOf(key.family);
   if (table.Find(key, hash) != Table::kNone) return Restored::kExists;
-  const uint64_t limit = zone->settings.connections_max;
-  if (zone->connections.fetch_add(1, std::memory_order_relaxed) >= limit) {
-    zone->connections.fetch_sub(1, std::memory_order_relaxed);
-    return Restored::kZoneFull;
-  }
+  if (!zone->TakePlace()) return Restored::kZoneFull;
   const uint32_t index = table.Insert(key, hash, stored.record);
   const RecordHandle handle = HandleOf(key.family, index);
-  table.extra(index) = {.id = next_id_++ * options_.slot_count + options_.number,
+  table.extra(index) = {.id = NewId(),
                         .created = stored.extra.created,
                         .armed = kForever,
                         .mark = stored.extra.mark,

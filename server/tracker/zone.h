@@ -58,6 +58,13 @@ struct Zone {
   std::array<std::atomic<uint64_t>, kEventTypes> events = {};
   std::atomic<uint64_t> evicted{0};
 
+  // Counts one connection more, unless that is above the limit.
+  bool TakePlace() {
+    if (connections.fetch_add(1, std::memory_order_relaxed) < settings.connections_max) return true;
+    connections.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+
   void Add(const PacketCounts& counts) {
     for (size_t i = 0; i < kVerdictKinds; ++i) {
       if (counts.by_verdict[i] != 0) {

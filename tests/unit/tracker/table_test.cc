@@ -28,6 +28,16 @@ Key RandomKey(Family family, uint64_t ends, testing::Random* random) {
   return MakeKey(zone, family, kProtocolTcp, address(), address(), PortsWord(1, 2))->key;
 }
 
+// Inserts a record under a key that the table does not have; returns its index.
+uint32_t InsertNew(Family family, Table* table, testing::Random* random) {
+  const HashOfKey hash;
+  Key key;
+  do {
+    key = RandomKey(family, 1'000'000, random);
+  } while (table->Find(key, hash(key)) != Table::kNone);
+  return table->Insert(key, hash(key), Record{});
+}
+
 struct TableCase {
   Family family;
   uint64_t hash_mask;
@@ -75,16 +85,13 @@ TEST_P(TableTest, DoesWhatAMapDoes) {
 }
 
 TEST_P(TableTest, GivesItsMemoryBack) {
-  const HashOfKey hash;
   Memory memory;
   Table table(GetParam().family, &memory);
   const size_t empty_bytes = memory.bytes();
   std::vector<uint32_t> indexes;
   testing::Random random(testing::TestSeed());
   while (indexes.size() < 50'000) {
-    const Key key = RandomKey(GetParam().family, 1'000'000, &random);
-    if (table.Find(key, hash(key)) == Table::kNone)
-      indexes.push_back(table.Insert(key, hash(key), Record{}));
+    indexes.push_back(InsertNew(GetParam().family, &table, &random));
   }
   const size_t full_bytes = memory.bytes();
   // Regions are whole: the last of each size of block is not full.
@@ -100,18 +107,11 @@ TEST_P(TableTest, GivesItsMemoryBack) {
 }
 
 TEST_P(TableTest, LabelsLieBesideTheirChunkAndLeaveWithTheirConnection) {
-  const HashOfKey hash;
   Memory memory;
   Table table(GetParam().family, &memory);
   testing::Random random(testing::TestSeed());
   std::vector<uint32_t> indexes;
-  const auto insert = [&] {
-    Key key;
-    do {
-      key = RandomKey(GetParam().family, 1'000'000, &random);
-    } while (table.Find(key, hash(key)) != Table::kNone);
-    return table.Insert(key, hash(key), Record{});
-  };
+  const auto insert = [&] { return InsertNew(GetParam().family, &table, &random); };
   while (indexes.size() < 4 * Table::kChunkRecords) indexes.push_back(insert());
   const size_t without = memory.bytes();
   for (const uint32_t index : indexes) table.SetLabels(index, {});
@@ -138,18 +138,11 @@ TEST_P(TableTest, LabelsLieBesideTheirChunkAndLeaveWithTheirConnection) {
 
 // One out, one in, as when a full zone evicts: nothing may grow.
 TEST_P(TableTest, TurnoverInAFullChunkCostsNoMemory) {
-  const HashOfKey hash;
   Memory memory;
   Table table(GetParam().family, &memory);
   testing::Random random(testing::TestSeed());
   std::vector<uint32_t> indexes;
-  const auto insert = [&] {
-    Key key;
-    do {
-      key = RandomKey(GetParam().family, 1'000'000, &random);
-    } while (table.Find(key, hash(key)) != Table::kNone);
-    return table.Insert(key, hash(key), Record{});
-  };
+  const auto insert = [&] { return InsertNew(GetParam().family, &table, &random); };
   while (indexes.size() < 4 * Table::kChunkRecords) indexes.push_back(insert());
   const size_t full_bytes = memory.bytes() + table.memory_bytes();
   for (int i = 0; i < 20'000; ++i) {
