@@ -214,7 +214,7 @@ class RebuildTest : public ::testing::Test {
       if (part.restarted()) slot.rows.clear();
       for (const v1::Connection& connection : part.connections()) {
         const auto& expires = connection.expire_time();
-        slot.rows[connection.id()] = {testing::EssenceOf(connection),
+        slot.rows[connection.id()] = {testing::EssenceNumber(connection),
                                       expires.seconds() * 1'000'000'000 + expires.nanos(),
                                       connection.zone()};
       }

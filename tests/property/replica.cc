@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/testing/essence.h"
 
 namespace conntrack::testing {
 namespace {
@@ -13,16 +14,8 @@ constexpr size_t kEndedMax = 10'000;
 
 }  // namespace
 
-uint64_t EssenceOf(const v1::Connection& connection) {
-  v1::Connection essence = connection;
-  essence.clear_original_counters();
-  essence.clear_reply_counters();
-  essence.clear_last_seen_time();
-  essence.clear_expire_time();
-  essence.clear_timeout();
-  essence.clear_tcp();
-  essence.mutable_tcp()->set_state(connection.tcp().state());
-  return std::hash<std::string>()(essence.SerializeAsString());
+uint64_t EssenceNumber(const v1::Connection& connection) {
+  return std::hash<std::string>()(EssenceOf(connection).SerializeAsString());
 }
 
 void Replica::Fault(std::string text) {
@@ -70,7 +63,7 @@ void Replica::TakeSnapshot(const v1::SnapshotBatch& batch) {
     const uint64_t id = connection.id();
     if (slot.ended.count(id) > 0) Fault(absl::StrCat("connection ", id, " came after its end"));
     if (!snapshot_ids_.insert(id).second) Fault(absl::StrCat("connection ", id, " came twice"));
-    Note(&slot, {Entry::Kind::kPut, 0, id, EssenceOf(connection)});
+    Note(&slot, {Entry::Kind::kPut, 0, id, EssenceNumber(connection)});
   }
 }
 
@@ -128,7 +121,7 @@ void Replica::TakeEvent(const v1::Event& event) {
   }
   const bool ends = event.type() == v1::EVENT_TYPE_DESTROY || event.type() == v1::EVENT_TYPE_LEFT;
   Note(&slot, {ends ? Entry::Kind::kErase : Entry::Kind::kPut, event.sequence(), id,
-               EssenceOf(event.connection())});
+               EssenceNumber(event.connection())});
 }
 
 void Replica::Cover(const v1::SequenceRange& range) {

@@ -18,9 +18,8 @@
 
 namespace conntrack::testing {
 
-// A connection without what changes though no event tells: counters, times and the
-// inner state of TCP. Equal connections have equal numbers.
-uint64_t EssenceOf(const v1::Connection& connection);
+// Connections of the same essence have the same number.
+uint64_t EssenceNumber(const v1::Connection& connection);
 
 // One slot of an export.
 struct ExportedSlot {

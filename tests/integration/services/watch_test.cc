@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/tracker/packet.h"
 #include "tests/integration/services/service_test.h"
+#include "tests/testing/essence.h"
 #include "tests/testing/wire_sensor.h"
 
 namespace conntrack {
@@ -22,18 +23,8 @@ using testing::BatchWriter;
 using testing::HelloRequest;
 using testing::WireSensor;
 
-// The parts of a connection that change only with an event.
 std::string Essence(const v1::Connection& connection) {
-  v1::Connection essence = connection;
-  essence.clear_original_counters();
-  essence.clear_reply_counters();
-  essence.clear_last_seen_time();
-  essence.clear_expire_time();
-  essence.clear_timeout();
-  const v1::TcpState state = essence.tcp().state();
-  essence.clear_tcp();
-  if (state != v1::TCP_STATE_UNSPECIFIED) essence.mutable_tcp()->set_state(state);
-  return essence.ShortDebugString();
+  return testing::EssenceOf(connection).ShortDebugString();
 }
 
 using Table = std::map<uint64_t, std::string>;
