@@ -106,8 +106,7 @@ void ConnectionExport::SendPart() {
     restarts_ = 0;
     cut_ = nullptr;
   }
-  const std::string bytes = rest.SerializeAsString();
-  rows_.Commit(std::copy(bytes.begin(), bytes.end(), rows_.Reserve(bytes.size())));
+  rows_.Append(rest.SerializeAsString());
   message_ = rows_.Take();
   removed_.clear();
   restarted_ = false;

@@ -20,8 +20,7 @@ grpc::ByteBuffer ConnectionPage::Finish(const std::string& next_page_token) {
   if (!next_page_token.empty()) {
     v1::ListConnectionsResponse rest;
     rest.set_next_page_token(next_page_token);
-    const std::string bytes = rest.SerializeAsString();
-    rows_.Commit(std::copy(bytes.begin(), bytes.end(), rows_.Reserve(bytes.size())));
+    rows_.Append(rest.SerializeAsString());
   }
   return rows_.Take();
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/convert.h"
 #include "server/query_step.h"
 #include "server/status.h"
 
@@ -23,20 +24,13 @@ absl::Status ReadMark(const v1::MarkUpdate& update, ConnectionRequest* request) 
                                                  absl::Hex(request->mark_mask)));
 }
 
-absl::Status ReadLabels(const v1::LabelsUpdate& update, ConnectionRequest* request) {
+absl::Status ReadLabelsUpdate(const v1::LabelsUpdate& update, ConnectionRequest* request) {
   const auto read = [](const char* name, const auto& numbers, Labels* labels) {
     if (static_cast<size_t>(numbers.size()) > kLabelCount) {
       return absl::InvalidArgumentError(absl::StrCat("labels.", name, " has ", numbers.size(),
                                                      " numbers, more than ", kLabelCount));
     }
-    for (const uint32_t number : numbers) {
-      if (number >= kLabelCount) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("labels.", name, " ", number, " is above ", kLabelCount - 1));
-      }
-      labels->Set(number);
-    }
-    return absl::OkStatus();
+    return ReadLabels(absl::StrCat("labels.", name), numbers, labels);
   };
   if (absl::Status status = read("set", update.set(), &request->labels); !status.ok()) {
     return status;
@@ -46,12 +40,8 @@ absl::Status ReadLabels(const v1::LabelsUpdate& update, ConnectionRequest* reque
 }
 
 absl::Status ReadTimeout(const google::protobuf::Duration& timeout, ConnectionRequest* request) {
-  const Duration most = kRequestTimeoutMax;
-  const bool fits = timeout.seconds() >= 0 && timeout.seconds() <= most / std::chrono::seconds(1) &&
-                    timeout.nanos() >= 0 && timeout.nanos() < 1'000'000'000;
-  const Duration read =
-      fits ? std::chrono::seconds(timeout.seconds()) + Duration(timeout.nanos()) : Duration(0);
-  if (read < kRequestTimeoutMin || read > most) {
+  const Duration read = FromWire(timeout).value_or(Duration(0));
+  if (read < kRequestTimeoutMin || read > kRequestTimeoutMax) {
     return absl::InvalidArgumentError(absl::StrCat("timeout ", timeout.seconds(), "s and ",
                                                    timeout.nanos(),
                                                    "ns is not between 0.001s and 3456000s"));
@@ -73,7 +63,7 @@ absl::StatusOr<ConnectionRequest> FromWire(const v1::UpdateConnectionsRequest& r
   ConnectionRequest change;
   absl::Status status;
   if (request.has_mark()) status.Update(ReadMark(request.mark(), &change));
-  if (request.has_labels()) status.Update(ReadLabels(request.labels(), &change));
+  if (request.has_labels()) status.Update(ReadLabelsUpdate(request.labels(), &change));
   if (request.has_timeout()) status.Update(ReadTimeout(request.timeout(), &change));
   if (!status.ok()) return status;
   if (change.mark_mask == 0 && !change.labels_mask.any() && !change.timeout.has_value()) {

@@ -58,14 +58,12 @@ struct TimeoutField {
 };
 
 absl::Status ReadTimeout(const TimeoutField& field) {
-  const google::protobuf::Duration& wire = *field.wire;
-  // Far outside what Validate allows, but safe to multiply.
-  if (wire.seconds() < 0 || wire.seconds() > 1'000'000'000 || wire.nanos() < 0 ||
-      wire.nanos() >= kNanosPerSecond) {
+  const std::optional<Duration> read = FromWire(*field.wire);
+  if (!read.has_value()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("settings.", field.name, " ", wire.seconds(), "s is out of range"));
+        absl::StrCat("settings.", field.name, " ", field.wire->seconds(), "s is out of range"));
   }
-  *field.timeout = std::chrono::seconds(wire.seconds()) + Duration(wire.nanos());
+  *field.timeout = *read;
   return absl::OkStatus();
 }
 
@@ -118,6 +116,16 @@ void ToWire(Duration duration, google::protobuf::Duration* out) {
   out->set_nanos(static_cast<int32_t>(duration.count() % kNanosPerSecond));
 }
 
+std::optional<Duration> FromWire(const google::protobuf::Duration& duration) {
+  // More than any use, but safe to multiply.
+  constexpr int64_t kSecondsMax = 1'000'000'000;
+  if (duration.seconds() < 0 || duration.seconds() > kSecondsMax || duration.nanos() < 0 ||
+      duration.nanos() >= kNanosPerSecond) {
+    return std::nullopt;
+  }
+  return std::chrono::seconds(duration.seconds()) + Duration(duration.nanos());
+}
+
 v1::Clock ToWire(ZoneClock clock) {
   return clock == ZoneClock::kServer ? v1::CLOCK_SERVER : v1::CLOCK_PACKET;
 }
@@ -162,6 +170,18 @@ void ToWire(const Labels& labels, google::protobuf::RepeatedField<uint32_t>* out
   for (uint32_t label = 0; label < kLabelCount; ++label) {
     if (labels.Has(label)) out->Add(label);
   }
+}
+
+absl::Status ReadLabels(const std::string& field,
+                        const google::protobuf::RepeatedField<uint32_t>& numbers, Labels* labels) {
+  for (const uint32_t number : numbers) {
+    if (number >= kLabelCount) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(field, " ", number, " is above ", kLabelCount - 1));
+    }
+    labels->Set(number);
+  }
+  return absl::OkStatus();
 }
 
 void ToWire(const GroupSums& sums, v1::ConnectionGroup* out) {

@@ -4,6 +4,7 @@
 // Pure functions; thread-safe.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -36,11 +37,18 @@ void ToWire(const ConnectionRef& connection, Time now, const WireContext& contex
 // Adds the numbers of labels that are set, the lowest first.
 void ToWire(const Labels& labels, google::protobuf::RepeatedField<uint32_t>* out);
 
+// Sets the labels with these numbers. InvalidArgument, naming `field`, when one is
+// above 127; some may be set then.
+absl::Status ReadLabels(const std::string& field,
+                        const google::protobuf::RepeatedField<uint32_t>& numbers, Labels* labels);
+
 // Writes the sums of a group, not its values.
 void ToWire(const GroupSums& sums, v1::ConnectionGroup* out);
 
 void ToWire(Time time, google::protobuf::Timestamp* out);
 void ToWire(Duration duration, google::protobuf::Duration* out);
+// Nullopt for one that is negative, malformed, or above a thousand million seconds.
+std::optional<Duration> FromWire(const google::protobuf::Duration& duration);
 v1::Clock ToWire(ZoneClock clock);
 void ToWire(const ZoneSettings& settings, v1::ZoneSettings* out);
 

@@ -1,6 +1,7 @@
 #include "server/convert_stored.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -139,29 +140,17 @@ absl::Status ReadTimes(const v1::Connection& connection, Time now, StoredConnect
   if (!last_seen.ok()) return last_seen.status();
   const google::protobuf::Duration& timeout = connection.timeout();
   const std::string text = absl::StrCat("timeout ", timeout.seconds(), "s and ", timeout.nanos());
-  if (timeout.seconds() < 0 || timeout.nanos() < 0 || timeout.nanos() >= 1'000'000'000 ||
-      timeout.seconds() > kRequestTimeoutMax / std::chrono::seconds(1)) {
+  const std::optional<Duration> left = FromWire(timeout);
+  if (!left.has_value() || std::chrono::floor<std::chrono::seconds>(*left) > kRequestTimeoutMax) {
     return absl::InvalidArgumentError(absl::StrCat(text, "ns is not between 0s and 3456000s"));
   }
-  const Duration left = std::chrono::seconds(timeout.seconds()) + Duration(timeout.nanos());
-  if (left <= Duration(0)) return absl::OutOfRangeError("no time is left");
+  if (*left <= Duration(0)) return absl::OutOfRangeError("no time is left");
   out->extra.created = *created;
-  out->record.deadline = now + left;
+  out->record.deadline = now + *left;
   const auto since_seen = std::chrono::duration_cast<std::chrono::milliseconds>(
       out->record.deadline - std::max(*last_seen, *created));
   out->record.timeout_ms = static_cast<uint32_t>(std::min<int64_t>(since_seen.count(), UINT32_MAX));
   if (out->record.protocol == kProtocolUdp) out->record.udp = BeginUdp(*created);
-  return absl::OkStatus();
-}
-
-absl::Status ReadLabels(const v1::Connection& connection, Labels* labels) {
-  for (const uint32_t label : connection.labels()) {
-    if (label >= kLabelCount) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("labels ", label, " is above ", kLabelCount - 1));
-    }
-    labels->Set(label);
-  }
   return absl::OkStatus();
 }
 
@@ -173,7 +162,7 @@ absl::StatusOr<StoredConnection> FromWire(const v1::Connection& connection, Time
   absl::Status status = ReadTuple(connection, &out);
   if (status.ok()) status = ReadProtocol(connection, &out.record);
   if (status.ok()) status = ReadTimes(connection, now, &out);
-  if (status.ok()) status = ReadLabels(connection, &out.labels);
+  if (status.ok()) status = ReadLabels("labels", connection.labels(), &out.labels);
   if (!status.ok()) return status;
   Record& record = out.record;
   record.status = status_bit::kConfirmed;

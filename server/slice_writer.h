@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 namespace conntrack {
@@ -31,6 +32,11 @@ class SliceWriter {
   void Commit(const char* end) {
     used_ =
         static_cast<size_t>(reinterpret_cast<const uint8_t*>(end) - GRPC_SLICE_START_PTR(block_));
+  }
+
+  // Copies `bytes` behind what was written. REQUIRES: at most kBlockBytes.
+  void Append(std::string_view bytes) {
+    Commit(std::copy(bytes.begin(), bytes.end(), Reserve(bytes.size())));
   }
 
   // Bytes since the last Take.
