@@ -124,12 +124,12 @@ void AddCountVerb(CLI::App& app, Invocation& invocation) {
       ->capture_default_str()
       ->needs(group_by)
       ->group(group);
-  verb->footer(
-      "\nExamples:\n"
-      "  conntrackctl count -p tcp --state SYN_SENT --filter 'age > 60s'\n"
-      "  conntrackctl count --group-by original.source/24/64,protocol --top 10\n"
-      "  conntrackctl count -p tcp --group-by state -o json\n"
-      "\nOptions of every command: conntrackctl --help\n");
+  invocation.SetManual(
+      *verb, {{"conntrackctl count -p tcp --state SYN_SENT --filter 'idle > 60s'",
+               "TCP connections that nobody answered within a minute"},
+              {"conntrackctl count --group-by original.source/24/64,protocol --top 10",
+               "the networks with the most connections"},
+              {"conntrackctl count -p tcp --group-by state -o json", "TCP connections by state"}});
 }
 
 }  // namespace conntrack::cli

@@ -33,8 +33,10 @@ absl::Status Drain(Invocation& invocation) {
 }  // namespace
 
 void AddDrainVerb(CLI::App& app, Invocation& invocation) {
-  invocation.AddVerb(app, "drain", "End the server: it tells its clients, waits, and exits",
-                     [&invocation] { return Drain(invocation); });
+  CLI::App* verb =
+      invocation.AddVerb(app, "drain", "End the server: it tells its clients, waits, and exits",
+                         [&invocation] { return Drain(invocation); });
+  invocation.SetManual(*verb, {{"conntrackctl drain", "ends the server"}});
 }
 
 }  // namespace conntrack::cli

@@ -132,12 +132,14 @@ void AddGetVerb(CLI::App& app, Invocation& invocation) {
                                       [&invocation, options] { return Get(invocation, *options); });
   verb->add_option("ID", options->id, "The connection's id");
   AddTupleOptions(*verb, options.get());
-  verb->footer(
-      "\nExamples:\n"
-      "  conntrackctl get 1795350804189085\n"
-      "  conntrackctl get -p tcp -s 10.0.0.1 --sport 1234 -d 10.0.0.2 --dport 80\n"
-      "  conntrackctl get -p icmp -s 10.0.0.1 -d 10.0.0.2 --icmp-id 77 --zone 5\n"
-      "\nOptions of every command: conntrackctl --help\n");
+  invocation.SetManual(
+      *verb,
+      {{"conntrackctl get -p tcp -s 192.0.2.1 --sport 53786 -d 192.0.2.2 --dport 22 --zone 1",
+        "the connection of a tuple"},
+       {"conntrackctl get -p tcp -s 192.0.2.2 --sport 22 -d 192.0.2.1 --dport 53786 --zone 1 "
+        "-o json",
+        "the same, by the tuple of its replies"},
+       {"conntrackctl get 1795350804189085", "one by its id, which there is not", kExitNotFound}});
 }
 
 }  // namespace conntrack::cli

@@ -83,6 +83,11 @@ void AddHealthVerb(CLI::App& app, Invocation& invocation) {
       invocation.AddVerb(app, "health", "Say whether the server serves",
                          [&invocation, service] { return Health(invocation, *service); });
   verb->add_option("--service", *service, "One service of it, such as conntrack.v1.IngestService");
+  invocation.SetManual(
+      *verb, {{"conntrackctl health", "of the whole server"},
+              {"conntrackctl health --service conntrack.v1.IngestService",
+               "of the service that sensors feed"},
+              {"conntrackctl health --service none", "of one that there is not", kExitNotFound}});
 }
 
 }  // namespace conntrack::cli

@@ -13,6 +13,9 @@
 namespace conntrack::cli {
 namespace {
 
+// The last line of a verb's help.
+constexpr char kSharedOptions[] = "Options of every command and exit codes: conntrackctl --help";
+
 const std::map<std::string, Format>& Formats() {
   static const auto* const formats =
       new std::map<std::string, Format>{{"table", Format::kTable},
@@ -81,12 +84,24 @@ CLI::App* Invocation::AddVerb(CLI::App& app, const std::string& name,
   CLI::App* verb = app.add_subcommand(name, description);
   // Options of every command are understood behind the verb too.
   verb->fallthrough();
-  verb->footer("\nOptions of every command, examples and exit codes: conntrackctl --help\n");
+  verb->footer(HelpFooter({}, kSharedOptions));
   verb->callback([this, verb, run = std::move(run)] {
     // `zones set` is not `zones`.
     if (verb->get_subcommands().empty()) verb_ = run;
   });
   return verb;
+}
+
+void Invocation::SetManual(CLI::App& verb, std::vector<Example> examples, std::string notes) {
+  Manual manual = {std::move(notes), std::move(examples)};
+  verb.footer(HelpFooter(manual, verb.get_parent() == nullptr ? "" : kSharedOptions));
+  manuals_[&verb] = std::move(manual);
+}
+
+const Manual& Invocation::ManualOf(const CLI::App& verb) const {
+  static const auto* const none = new Manual();
+  const auto found = manuals_.find(&verb);
+  return found == manuals_.end() ? *none : found->second;
 }
 
 int Invocation::Run() {

@@ -8,11 +8,14 @@
 #include <CLI/App.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/cli/manual.h"
 #include "client/cli/output.h"
 #include "conntrack/channel.h"
 #include "conntrack/status.h"
@@ -39,6 +42,13 @@ class Invocation {
   // Adds a verb. `run` is called after parsing when it was the one chosen.
   CLI::App* AddVerb(CLI::App& app, const std::string& name, const std::string& description,
                     std::function<absl::Status()> run);
+
+  // Adds notes and examples to the help of `verb`, which is the program or one of its verbs,
+  // and to its manual page. To be called once, after the verbs of `verb` were added.
+  void SetManual(CLI::App& verb, std::vector<Example> examples, std::string notes = "");
+
+  // What was set; nothing for a verb without.
+  const Manual& ManualOf(const CLI::App& verb) const;
 
   // Runs the chosen verb, flushes the output and complains on standard error.
   int Run();
@@ -81,6 +91,7 @@ class Invocation {
   Output output_;
   std::shared_ptr<grpc::Channel> channel_;
   std::function<absl::Status()> verb_;
+  std::map<const CLI::App*, Manual> manuals_;
 };
 
 }  // namespace conntrack::cli

@@ -57,12 +57,14 @@ void AddListVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--limit", options->limit, "Stop after this many; 0 for no limit")
       ->type_name("N")
       ->capture_default_str();
-  verb->footer(
-      "\nExamples:\n"
-      "  conntrackctl list -p tcp -s 10.0.0.0/8 --state ESTABLISHED\n"
-      "  conntrackctl list --unreplied --filter 'age > 60s'\n"
-      "  conntrackctl list --filter 'ip_in(reply.source, \"2001:db8::/32\")' -o jsonl\n"
-      "\nOptions of every command: conntrackctl --help\n");
+  invocation.SetManual(
+      *verb, {{"conntrackctl list -p tcp -s 192.0.2.0/24 --state ESTABLISHED",
+               "established connections of a network"},
+              {"conntrackctl list --unreplied --filter 'original.packets > 0'",
+               "those that nobody answered"},
+              {"conntrackctl list --filter 'ip_in(reply.source, \"2001:db8::/32\")' -o jsonl",
+               "those to a network, for a program"},
+              {"conntrackctl list --zone 1 -o conntrack", "as conntrack -L prints them"}});
 }
 
 }  // namespace conntrack::cli

@@ -70,10 +70,13 @@ void AddSensorsVerb(CLI::App& app, Invocation& invocation) {
   CLI::App* verb =
       invocation.AddVerb(app, "sensors", "Show the sensors and what became of their packets",
                          [&invocation] { return Sensors(invocation); });
-  verb->footer(
-      "\nThe ledger of a sensor adds up when CAPTURED = APPLIED + EARLIER + REJECTED +\n"
+  invocation.SetManual(
+      *verb,
+      {{"conntrackctl sensors", "who feeds the server, and what was lost"},
+       {"conntrackctl sensors -o jsonl", "the same, for a program"}},
+      "The ledger of a sensor adds up when CAPTURED = APPLIED + EARLIER + REJECTED +\n"
       "FILTERED + both kinds of drops. EARLIER were acknowledged by a server before\n"
-      "this one. REPEATED packets came a second time and count as applied once.\n");
+      "this one. REPEATED packets came a second time and count as applied once.");
 }
 
 }  // namespace conntrack::cli

@@ -61,8 +61,10 @@ absl::Status Stats(Invocation& invocation) {
 }  // namespace
 
 void AddStatsVerb(CLI::App& app, Invocation& invocation) {
-  invocation.AddVerb(app, "stats", "Show totals of the server",
-                     [&invocation] { return Stats(invocation); });
+  CLI::App* verb = invocation.AddVerb(app, "stats", "Show totals of the server",
+                                      [&invocation] { return Stats(invocation); });
+  invocation.SetManual(*verb, {{"conntrackctl stats", "totals since the server began"},
+                               {"conntrackctl stats -o json", "the same, for a program"}});
 }
 
 }  // namespace conntrack::cli

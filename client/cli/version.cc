@@ -7,10 +7,12 @@
 namespace conntrack::cli {
 
 void AddVersionVerb(CLI::App& app, Invocation& invocation) {
-  invocation.AddVerb(app, "version", "Show the version of this program", [&invocation] {
-    invocation.output().Write("conntrackctl " CONNTRACK_VERSION "\n");
-    return absl::OkStatus();
-  });
+  CLI::App* verb =
+      invocation.AddVerb(app, "version", "Show the version of this program", [&invocation] {
+        invocation.output().Write("conntrackctl " CONNTRACK_VERSION "\n");
+        return absl::OkStatus();
+      });
+  invocation.SetManual(*verb, {{"conntrackctl version", "name and version"}});
 }
 
 }  // namespace conntrack::cli

@@ -151,15 +151,16 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
                    "Begin after this place, which an earlier watch named")
       ->type_name("TOKEN")
       ->excludes(snapshot);
-  verb->footer(
-      "\nWhat was lost, and every reconnect, is told on standard error.\n"
-      "With json and jsonl each object has one key: event, connection (of the\n"
-      "snapshot), snapshotEnd, bookmark, loss or reset.\n"
-      "\nExamples:\n"
-      "  conntrackctl watch -p tcp --dport 443 -o conntrack\n"
-      "  conntrackctl watch --snapshot -o jsonl\n"
-      "  conntrackctl watch --count 10\n"
-      "\nOptions of every command: conntrackctl --help\n");
+  invocation.SetManual(*verb,
+                       {{.command = "conntrackctl watch --snapshot -o jsonl",
+                         .comment = "what is open, then what changes, for a program",
+                         .until_interrupted = true},
+                        {.command = "conntrackctl watch --snapshot -p tcp --dport 80 -o conntrack",
+                         .comment = "connections to one port, as conntrack -E prints changes",
+                         .until_interrupted = true}},
+                       "What was lost, and every reconnect, is told on standard error.\n"
+                       "With json and jsonl each object has one key: event, connection (of the\n"
+                       "snapshot), snapshotEnd, bookmark, loss or reset.");
 }
 
 }  // namespace conntrack::cli

@@ -118,11 +118,6 @@ void AddZonesVerb(CLI::App& app, Invocation& invocation) {
                          [&invocation, settings] { return Zones(invocation, *settings); });
   zones->add_flag("--settings", *settings, "Show their settings");
   zones->require_subcommand(0, 1);
-  zones->footer(
-      "\nExamples:\n"
-      "  conntrackctl zones --settings\n"
-      "  conntrackctl zones set 0 tcp.established=1h connections_max=500000\n"
-      "\nOptions of every command: conntrackctl --help\n");
   auto options = std::make_shared<SetOptions>();
   CLI::App* set = invocation.AddVerb(
       *zones, "set", "Change settings of a zone",
@@ -131,6 +126,12 @@ void AddZonesVerb(CLI::App& app, Invocation& invocation) {
   set->add_option("NAME=VALUE", options->assignments,
                   "Settings, such as tcp.established=1h; zones --settings lists them")
       ->required();
+  invocation.SetManual(*zones, {{"conntrackctl zones", "the zones and their totals"},
+                                {"conntrackctl zones --settings", "their settings"}});
+  invocation.SetManual(*set, {{"conntrackctl zones set 1 tcp.established=1h connections_max=500000",
+                               "a shorter timeout and a lower limit"},
+                              {"conntrackctl zones set 7 tcp.established=1h",
+                               "of a zone that there is not", kExitNotFound}});
 }
 
 }  // namespace conntrack::cli

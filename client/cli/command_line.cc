@@ -1,0 +1,59 @@
+#include "client/cli/command_line.h"
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <CLI/Option.hpp>
+
+#include "client/cli/verbs.h"
+
+namespace conntrack::cli {
+namespace {
+
+const char kNotes[] =
+    R"(Data goes to standard output, everything else to standard error.
+
+Exit codes: 0 success; 1 the server or the network failed; 2 wrong usage, bad
+filters included; 3 not found.
+
+Every option of every command can be given in the environment as well:
+CONNTRACKCTL_SERVER, CONNTRACKCTL_TLS_CA and so on.)";
+
+std::vector<Example> Examples() {
+  return {
+      {"conntrackctl list -p tcp -s 192.0.2.0/24 --state ESTABLISHED",
+       "established connections of a network"},
+      {"conntrackctl list --filter 'reply.bytes > 1000 AND original.destination_port = 80'",
+       "what a filter can say"},
+      {"conntrackctl list -o conntrack", "as conntrack -L prints them"},
+      {"conntrackctl count --filter 'protocol = TCP AND state = SYN_SENT'", "how many there are"},
+      {.command = "conntrackctl watch --snapshot -o jsonl",
+       .comment = "what is open, then what changes",
+       .until_interrupted = true},
+      {"conntrackctl sensors", "who feeds the server, and what was lost"},
+      {"conntrackctl zones set 1 tcp.established=1h connections_max=500000",
+       "change settings of a zone"}};
+}
+
+}  // namespace
+
+void AddCommandLine(CLI::App& app, Invocation& invocation) {
+  app.require_subcommand(1);
+  app.set_version_flag("-V,--version", "conntrackctl " CONNTRACK_VERSION,
+                       "Print the version and exit");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  invocation.AddOptions(app);
+  AddListVerb(app, invocation);
+  AddGetVerb(app, invocation);
+  AddCountVerb(app, invocation);
+  AddWatchVerb(app, invocation);
+  AddStatsVerb(app, invocation);
+  AddSensorsVerb(app, invocation);
+  AddZonesVerb(app, invocation);
+  AddHealthVerb(app, invocation);
+  AddDrainVerb(app, invocation);
+  AddVersionVerb(app, invocation);
+  // After the verbs, which would inherit it.
+  invocation.SetManual(app, Examples(), kNotes);
+}
+
+}  // namespace conntrack::cli

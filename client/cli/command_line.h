@@ -1,0 +1,17 @@
+// The whole command line of conntrackctl: its options, verbs and help.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include "client/cli/invocation.h"
+
+namespace conntrack::cli {
+
+// Adds everything to `app`, made with kDescription and kProgram. Both arguments must
+// outlive the run.
+void AddCommandLine(CLI::App& app, Invocation& invocation);
+
+inline constexpr char kProgram[] = "conntrackctl";
+inline constexpr char kDescription[] = "Asks a conntrack-server about the connections it tracks.";
+
+}  // namespace conntrack::cli
