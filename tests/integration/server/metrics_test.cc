@@ -95,6 +95,9 @@ TEST_F(MetricsTest, CallsAreCountedByMethodAndCode) {
   EXPECT_EQ(Value(text, "grpc_server_msg_sent_total" + labels + "}"), 2);
   EXPECT_EQ(Value(text, "grpc_server_handling_seconds_count" + labels + "}"), 3);
   EXPECT_EQ(Value(text, "grpc_server_handling_seconds_bucket" + labels + ",le=\"+Inf\"}"), 3);
+  // Most calls take less than a millisecond: there must be bounds below.
+  EXPECT_TRUE(Value(text, "grpc_server_handling_seconds_bucket" + labels + ",le=\"0.0001\"}"));
+  EXPECT_TRUE(Value(text, "grpc_server_handling_seconds_bucket" + labels + ",le=\"0.0005\"}"));
 }
 
 TEST_F(MetricsTest, MessagesOfTheIngestStreamAreCounted) {
