@@ -6,19 +6,32 @@
 
 namespace conntrack {
 
+namespace {
+
+using Wire = v1::ListConnectionsResponse;
+using ClosedWire = v1::ListClosedConnectionsResponse;
+static_assert(int{Wire::kNextPageTokenFieldNumber} == int{ClosedWire::kNextPageTokenFieldNumber});
+
+}  // namespace
+
 size_t ConnectionPage::room() const {
-  return std::min(connections_max_ - connections_, (kBytesMax - rows_.size()) / kConnectionRowRoom);
+  constexpr size_t kRowRoom = std::max(kConnectionRowRoom, kEventRowRoom);
+  return std::min(rows_max_ - row_count_, (kBytesMax - rows_.size()) / kRowRoom);
 }
 
 void ConnectionPage::Add(const ConnectionRef& connection, Time now) {
-  AddConnection(v1::ListConnectionsResponse::kConnectionsFieldNumber, connection, now, context_,
-                &rows_);
-  ++connections_;
+  AddConnection(Wire::kConnectionsFieldNumber, connection, now, context_, &rows_);
+  ++row_count_;
+}
+
+void ConnectionPage::Add(const Event& event, uint32_t slot) {
+  AddEvent(ClosedWire::kEventsFieldNumber, event, slot, Shown::kAsItIs, context_, &rows_);
+  ++row_count_;
 }
 
 grpc::ByteBuffer ConnectionPage::Finish(const std::string& next_page_token) {
   if (!next_page_token.empty()) {
-    v1::ListConnectionsResponse rest;
+    Wire rest;
     rest.set_next_page_token(next_page_token);
     rows_.Append(rest.SerializeAsString());
   }

@@ -1,5 +1,5 @@
-// ConnectionPage is a ListConnectionsResponse in the making: its bytes as they
-// go to the socket, without a message in between.
+// ConnectionPage is a ListConnectionsResponse, or a ListClosedConnectionsResponse, in
+// the making: its bytes as they go to the socket, without a message in between.
 //
 // Not thread-safe. A connection costs some 100 ns and no allocation of its own.
 #pragma once
@@ -10,6 +10,7 @@
 #include <string>
 
 #include "server/convert_connection.h"
+#include "server/convert_event.h"
 #include "server/slice_writer.h"
 
 namespace conntrack {
@@ -20,23 +21,26 @@ class ConnectionPage {
   // token.
   static constexpr size_t kBytesMax = (4u << 20) - 1024;
 
-  // For `connections_max` at most. `context` must outlive this.
-  ConnectionPage(size_t connections_max, const WireContext& context)
-      : context_(context), connections_max_(connections_max) {}
+  // For `rows_max` at most. `context` must outlive this.
+  ConnectionPage(size_t rows_max, const WireContext& context)
+      : context_(context), rows_max_(rows_max) {}
 
-  // How many connections fit for certain.
+  // How many rows fit for certain.
   size_t room() const;
 
+  // A row of the one response, and of the other.
+  //
   // REQUIRES: room() > 0.
   void Add(const ConnectionRef& connection, Time now);
+  void Add(const Event& event, uint32_t slot);
 
   // The message, with the token of the next page or an empty one.
   grpc::ByteBuffer Finish(const std::string& next_page_token);
 
  private:
   const WireContext& context_;
-  const size_t connections_max_;
-  size_t connections_ = 0;
+  const size_t rows_max_;
+  size_t row_count_ = 0;
   SliceWriter rows_;
 };
 

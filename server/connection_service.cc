@@ -6,23 +6,13 @@
 #include <thread>
 #include <utility>
 
-#include "absl/hash/hash.h"
-#include "absl/strings/escaping.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "server/connection_page.h"
+#include "server/connection_list.h"
 #include "server/query_step.h"
 #include "server/status.h"
 
 namespace conntrack {
 namespace {
-
-constexpr int32_t kPageSizeDefault = 1000;
-constexpr int32_t kPageSizeMax = 10'000;
-// Connections that are visited under one lock, at some 100 ns each: a few
-// microseconds, as long as whoever waits for the lock spins before it sleeps.
-constexpr size_t kVisitsPerStep = 32;
 
 // A count that groups visits so many: it only copies what counts.
 constexpr size_t kNotesPerStep = 128;
@@ -39,38 +29,16 @@ size_t QueryThreadCount() {
   return std::clamp<size_t>(std::thread::hardware_concurrency() / 2, 1, 8);
 }
 
-// What a page token says: where to go on, and what it belongs to.
-struct PageToken {
-  ScanPosition position;
-  uint64_t epoch = 0;
-  uint64_t filter_hash = 0;
-};
-
-std::string Encode(const PageToken& token) {
-  return absl::WebSafeBase64Escape(absl::StrCat(token.position.slot, ".", token.position.place, ".",
-                                                token.epoch, ".", token.filter_hash));
-}
-
-absl::StatusOr<PageToken> DecodePageToken(const std::string& text, const PageToken& expected) {
-  PageToken token;
-  std::string plain;
-  const absl::Status bad =
-      absl::InvalidArgumentError(absl::StrCat("page_token \"", text, "\" is not a token"));
-  if (!absl::WebSafeBase64Unescape(text, &plain)) return bad;
-  const std::vector<std::string> parts = absl::StrSplit(plain, '.');
-  if (parts.size() != 4 || !absl::SimpleAtoi(parts[0], &token.position.slot) ||
-      !absl::SimpleAtoi(parts[1], &token.position.place) ||
-      !absl::SimpleAtoi(parts[2], &token.epoch) ||
-      !absl::SimpleAtoi(parts[3], &token.filter_hash)) {
-    return bad;
+// A request that comes as bytes.
+template <typename Request>
+absl::StatusOr<Request> Parse(const grpc::ByteBuffer& request) {
+  grpc::ByteBuffer bytes = request;
+  Request parsed;
+  if (!grpc::SerializationTraits<Request>::Deserialize(&bytes, &parsed).ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the request is not a ", Request::descriptor()->name()));
   }
-  if (token.epoch != expected.epoch) {
-    return absl::InvalidArgumentError("page_token is of an earlier run of the server");
-  }
-  if (token.filter_hash != expected.filter_hash) {
-    return absl::InvalidArgumentError("page_token is of another filter");
-  }
-  return token;
+  return parsed;
 }
 
 // Ends a call with `status`.
@@ -125,10 +93,34 @@ grpc::ServerUnaryReactor* ConnectionService::GetConnection(grpc::CallbackServerC
 grpc::ServerUnaryReactor* ConnectionService::ListConnections(grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request,
                                                              grpc::ByteBuffer* response) {
+  return List<v1::ListConnectionsRequest, ConnectionList>(context, *request, response);
+}
+
+grpc::ServerUnaryReactor* ConnectionService::ListClosedConnections(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return List<v1::ListClosedConnectionsRequest, ConnectionClosedList>(context, *request, response);
+}
+
+template <typename Request, typename Listing>
+grpc::ServerUnaryReactor* ConnectionService::List(grpc::CallbackServerContext* context,
+                                                  const grpc::ByteBuffer& request,
+                                                  grpc::ByteBuffer* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const absl::Status taken = threads_.Run([=, this] {
-    Finish(reactor, context->IsCancelled() ? absl::CancelledError("the client is gone")
-                                           : List(*request, response));
+  const auto make = [&]() -> absl::StatusOr<std::shared_ptr<Listing>> {
+    const absl::StatusOr<Request> parsed = Parse<Request>(request);
+    if (!parsed.ok()) return parsed.status();
+    const absl::StatusOr<Filter> filter = CompileFilter(parsed->filter());
+    if (!filter.ok()) return filter.status();
+    return Listing::Make({tracker_, clock_->Now(), wire_, *filter}, *parsed);
+  };
+  const absl::StatusOr<std::shared_ptr<Listing>> listing = make();
+  if (!listing.ok()) return Finish(reactor, listing.status());
+  const absl::Status taken = threads_.Run([=, listing = *listing] {
+    const bool cancelled = context->IsCancelled();
+    if (!cancelled && listing->Continue()) return true;
+    if (!cancelled) *response = listing->Finish();
+    Finish(reactor, cancelled ? absl::CancelledError("the client is gone") : absl::OkStatus());
     return false;
   });
   return taken.ok() ? reactor : Finish(reactor, taken);
@@ -151,13 +143,9 @@ grpc::ServerUnaryReactor* ConnectionService::CountConnections(
 grpc::ServerWriteReactor<grpc::ByteBuffer>* ConnectionService::ExportConnections(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
   const auto filter = [&]() -> absl::StatusOr<Filter> {
-    grpc::ByteBuffer bytes = *request;
-    v1::ExportConnectionsRequest parsed;
-    if (!grpc::SerializationTraits<v1::ExportConnectionsRequest>::Deserialize(&bytes, &parsed)
-             .ok()) {
-      return absl::InvalidArgumentError("the request is not an ExportConnectionsRequest");
-    }
-    return CompileFilter(parsed.filter());
+    const auto parsed = Parse<v1::ExportConnectionsRequest>(*request);
+    if (!parsed.ok()) return parsed.status();
+    return CompileFilter(parsed->filter());
   };
   return ConnectionExport::Start({tracker_, clock_, &threads_, wire_, &exporting_, context},
                                  filter());
@@ -197,6 +185,8 @@ absl::StatusOr<Filter> ConnectionService::CompileFilter(const std::string& text)
 
 absl::Status ConnectionService::Get(const v1::GetConnectionRequest& request,
                                     v1::GetConnectionResponse* response) {
+  const auto fields = ConnectionFields::FromMask(request.read_mask());
+  if (!fields.ok()) return fields.status();
   const Time server_now = clock_->Now();
   std::optional<StoredConnection> found;
   switch (request.key_case()) {
@@ -216,49 +206,10 @@ absl::Status ConnectionService::Get(const v1::GetConnectionRequest& request,
       return absl::InvalidArgumentError("key is missing: give an id or a tuple");
   }
   if (!found.has_value()) return absl::NotFoundError("no such connection");
-  ToWire(found->ref(), tracker_->NowOf(found->record.zone, server_now), wire_,
+  WireContext wire = wire_;
+  wire.fields = *fields;
+  ToWire(found->ref(), tracker_->NowOf(found->record.zone, server_now), wire,
          response->mutable_connection());
-  return absl::OkStatus();
-}
-
-absl::Status ConnectionService::List(const grpc::ByteBuffer& request, grpc::ByteBuffer* response) {
-  grpc::ByteBuffer bytes = request;
-  v1::ListConnectionsRequest parsed;
-  if (!grpc::SerializationTraits<v1::ListConnectionsRequest>::Deserialize(&bytes, &parsed).ok()) {
-    return absl::InvalidArgumentError("the request is not a ListConnectionsRequest");
-  }
-  return List(parsed, response);
-}
-
-absl::Status ConnectionService::List(const v1::ListConnectionsRequest& request,
-                                     grpc::ByteBuffer* response) {
-  if (request.page_size() < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("page_size ", request.page_size(), " is below 0"));
-  }
-  const absl::StatusOr<Filter> filter = CompileFilter(request.filter());
-  if (!filter.ok()) return filter.status();
-  PageToken token{{}, tracker_->options().epoch, absl::HashOf(request.filter())};
-  if (!request.page_token().empty()) {
-    const absl::StatusOr<PageToken> given = DecodePageToken(request.page_token(), token);
-    if (!given.ok()) return given.status();
-    token = *given;
-  }
-  const int32_t page_size =
-      request.page_size() == 0 ? kPageSizeDefault : std::min(request.page_size(), kPageSizeMax);
-  ConnectionPage page(static_cast<size_t>(page_size), wire_);
-  ScanStepOptions step{
-      .server_now = clock_->Now(), .filter = &*filter, .places_max = PlacesPerStep(*filter)};
-  bool more = true;
-  for (size_t places = 0; more && places < kPlacesPerSlice; places += step.places_max) {
-    step.visits_max = std::min(kVisitsPerStep, page.room());
-    if (step.visits_max == 0) break;
-    more = tracker_
-               ->Scan(&token.position, step,
-                      [&](const ConnectionRef& connection, Time now) { page.Add(connection, now); })
-               .more;
-  }
-  *response = page.Finish(more ? Encode(token) : "");
   return absl::OkStatus();
 }
 

@@ -30,13 +30,14 @@
 namespace conntrack {
 
 // Lists and exports give their bytes themselves; the other methods fill messages.
-using ConnectionServiceReads = v1::ConnectionService::WithRawCallbackMethod_ListConnections<
-    v1::ConnectionService::WithRawCallbackMethod_ExportConnections<
-        v1::ConnectionService::WithCallbackMethod_GetConnection<
-            v1::ConnectionService::WithCallbackMethod_CountConnections<
-                v1::ConnectionService::WithCallbackMethod_LookupConnections<
-                    v1::ConnectionService::WithCallbackMethod_ExplainPacket<
-                        v1::ConnectionService::Service>>>>>>;
+using ConnectionServiceLists = v1::ConnectionService::WithRawCallbackMethod_ListConnections<
+    v1::ConnectionService::WithRawCallbackMethod_ListClosedConnections<
+        v1::ConnectionService::WithRawCallbackMethod_ExportConnections<
+            v1::ConnectionService::Service>>>;
+using ConnectionServiceReads = v1::ConnectionService::WithCallbackMethod_GetConnection<
+    v1::ConnectionService::WithCallbackMethod_CountConnections<
+        v1::ConnectionService::WithCallbackMethod_LookupConnections<
+            v1::ConnectionService::WithCallbackMethod_ExplainPacket<ConnectionServiceLists>>>>;
 using ConnectionServiceMethods = v1::ConnectionService::WithCallbackMethod_UpdateConnections<
     v1::ConnectionService::WithCallbackMethod_DeleteConnections<
         v1::ConnectionService::WithCallbackMethod_ImportConnections<ConnectionServiceReads>>>;
@@ -61,6 +62,9 @@ class ConnectionService final : public ConnectionServiceMethods {
   grpc::ServerUnaryReactor* ListConnections(grpc::CallbackServerContext* context,
                                             const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListClosedConnections(grpc::CallbackServerContext* context,
+                                                  const grpc::ByteBuffer* request,
+                                                  grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* CountConnections(grpc::CallbackServerContext* context,
                                              const v1::CountConnectionsRequest* request,
                                              v1::CountConnectionsResponse* response) override;
@@ -89,8 +93,10 @@ class ConnectionService final : public ConnectionServiceMethods {
   struct Counting;
 
   absl::Status Get(const v1::GetConnectionRequest& request, v1::GetConnectionResponse* response);
-  absl::Status List(const grpc::ByteBuffer& request, grpc::ByteBuffer* response);
-  absl::Status List(const v1::ListConnectionsRequest& request, grpc::ByteBuffer* response);
+  // A call that makes a page.
+  template <typename Request, typename Listing>
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
+                                 const grpc::ByteBuffer& request, grpc::ByteBuffer* response);
   absl::StatusOr<std::shared_ptr<Counting>> MakeCounting(
       const v1::CountConnectionsRequest& request);
   // A slice of the work: true when there is more.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/tracker/community_id.h"
 #include "server/tracker/tuple.h"
 
 namespace conntrack {
@@ -116,6 +117,16 @@ void ToWire(Duration duration, google::protobuf::Duration* out) {
   out->set_nanos(static_cast<int32_t>(duration.count() % kNanosPerSecond));
 }
 
+absl::StatusOr<Time> ReadTime(const std::string& field, const google::protobuf::Timestamp& time) {
+  constexpr int64_t kSecondsMax = int64_t{1} << 32;
+  if (time.seconds() < 0 || time.seconds() > kSecondsMax || time.nanos() < 0 ||
+      time.nanos() >= kNanosPerSecond) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " ", time.seconds(), "s and ", time.nanos(), "ns is out of range"));
+  }
+  return TimeFromUnixNanos(time.seconds() * kNanosPerSecond + time.nanos());
+}
+
 std::optional<Duration> FromWire(const google::protobuf::Duration& duration) {
   // More than any use, but safe to multiply.
   constexpr int64_t kSecondsMax = 1'000'000'000;
@@ -164,6 +175,9 @@ void ToWire(const ConnectionRef& connection, Time now, const WireContext& contex
   out->set_slot(static_cast<uint32_t>(connection.id() % context.slot_count));
   out->set_mark(connection.extra().mark);
   ToWire(connection.labels(), out->mutable_labels());
+  if (context.fields.is_default()) return;
+  out->set_community_id(FormatCommunityId(CommunityIdOf(connection)));
+  context.fields.Trim(out);
 }
 
 void ToWire(const Labels& labels, google::protobuf::RepeatedField<uint32_t>* out) {

@@ -13,6 +13,7 @@
 #include "conntrack/v1/connection_service.pb.h"
 #include "conntrack/v1/types.pb.h"
 #include "conntrack/v1/watch_service.pb.h"
+#include "server/connection_fields.h"
 #include "server/sensors.h"
 #include "server/tracker/address_text.h"
 #include "server/tracker/connection.h"
@@ -27,6 +28,8 @@ namespace conntrack {
 struct WireContext {
   const SensorRegistry* sensors;
   uint32_t slot_count;
+  // Which fields are written.
+  ConnectionFields fields = {};
 };
 
 // Writes `connection`; `now` is its zone's clock, which the remaining timeout is
@@ -47,6 +50,8 @@ void ToWire(const GroupSums& sums, v1::ConnectionGroup* out);
 
 void ToWire(Time time, google::protobuf::Timestamp* out);
 void ToWire(Duration duration, google::protobuf::Duration* out);
+// InvalidArgument, naming `field`, for a time before 1970 or after 2106.
+absl::StatusOr<Time> ReadTime(const std::string& field, const google::protobuf::Timestamp& time);
 // Nullopt for one that is negative, malformed, or above a thousand million seconds.
 std::optional<Duration> FromWire(const google::protobuf::Duration& duration);
 v1::Clock ToWire(ZoneClock clock);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/tracker/address_text.h"
+#include "server/tracker/community_id.h"
 #include "server/tracker/tuple.h"
 
 namespace conntrack {
@@ -124,6 +125,34 @@ void WriteLabels(const Labels& labels, WireWriter* out) {
   out->EndShort(begin);
 }
 
+// Writes all fields but the Community ID.
+void WriteFields(const ConnectionRef& connection, Time now, const WireContext& context,
+                 WireWriter* writer);
+
+uint64_t ReadVarint(const char** from) {
+  uint64_t value = 0;
+  for (int shift = 0;; shift += 7) {
+    const auto byte = static_cast<uint8_t>(*(*from)++);
+    value |= uint64_t{byte & 0x7Fu} << shift;
+    if (byte < 0x80) return value;
+  }
+}
+
+// Moves the fields from `begin` to `end` that are wanted together, and returns their
+// end. REQUIRES: fields that are varints or have a length, as those of v1.Connection.
+char* KeepFields(char* begin, const char* end, const ConnectionFields& fields) {
+  char* kept = begin;
+  for (const char* from = begin; from < end;) {
+    const char* const field = from;
+    const uint64_t tag = ReadVarint(&from);
+    const uint64_t value = ReadVarint(&from);
+    if ((tag & 7) != 0) from += value;
+    if (!fields.Has(static_cast<int>(tag >> 3))) continue;
+    kept = std::copy(field, from, kept);
+  }
+  return kept;
+}
+
 }  // namespace
 
 void WriteTime(int field, Time time, WireWriter* out) { WriteNanos(field, UnixNanos(time), out); }
@@ -134,6 +163,20 @@ void WriteDuration(int field, Duration duration, WireWriter* out) {
 
 void WriteConnection(const ConnectionRef& connection, Time now, const WireContext& context,
                      WireWriter* writer) {
+  char* const begin = writer->end();
+  WriteFields(connection, now, context, writer);
+  if (context.fields.is_default()) return;
+  if (context.fields.Has(v1::Connection::kCommunityIdFieldNumber)) {
+    writer->ShortText(v1::Connection::kCommunityIdFieldNumber,
+                      FormatCommunityId(CommunityIdOf(connection)));
+  }
+  *writer = WireWriter(KeepFields(begin, writer->end(), context.fields));
+}
+
+namespace {
+
+void WriteFields(const ConnectionRef& connection, Time now, const WireContext& context,
+                 WireWriter* writer) {
   using Wire = v1::Connection;
   const EndTexts ends(connection);
   WireWriter copy = *writer;
@@ -167,6 +210,8 @@ void WriteConnection(const ConnectionRef& connection, Time now, const WireContex
   if (const SctpConnection* sctp = connection.sctp()) WriteSctp(*sctp, out);
   *writer = copy;
 }
+
+}  // namespace
 
 void AddConnection(int field, const ConnectionRef& connection, Time now, const WireContext& context,
                    SliceWriter* rows) {

@@ -13,12 +13,12 @@
 namespace conntrack {
 
 // Room for one connection: no field is longer than its type allows.
-inline constexpr size_t kConnectionRoom = 896;
+inline constexpr size_t kConnectionRoom = 936;
 // The same with its head.
 inline constexpr size_t kConnectionRowRoom = kConnectionRoom + 3;
 
-// Writes the fields of v1.Connection. `now` is the clock of its zone, which the
-// remaining timeout is counted from.
+// Writes the fields of v1.Connection that `context` names. `now` is the clock of its zone, which
+// the remaining timeout is counted from.
 //
 // REQUIRES: kConnectionRoom bytes of room.
 void WriteConnection(const ConnectionRef& connection, Time now, const WireContext& context,

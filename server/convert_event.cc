@@ -79,12 +79,17 @@ void WriteEvent(const Event& event, uint32_t slot, Shown shown, const WireContex
   }
 }
 
-void EventBatchWriter::Add(const Event& event, uint32_t slot, Shown shown) {
-  WireWriter out(rows_.Reserve(kEventRoom));
-  char* const begin = out.BeginLong(v1::EventBatch::kEventsFieldNumber);
-  WriteEvent(event, slot, shown, context_, &out);
+void AddEvent(int field, const Event& event, uint32_t slot, Shown shown, const WireContext& context,
+              SliceWriter* rows) {
+  WireWriter out(rows->Reserve(kEventRowRoom));
+  char* const begin = out.BeginLong(field);
+  WriteEvent(event, slot, shown, context, &out);
   out.EndLong(begin);
-  rows_.Commit(out.end());
+  rows->Commit(out.end());
+}
+
+void EventBatchWriter::Add(const Event& event, uint32_t slot, Shown shown) {
+  AddEvent(v1::EventBatch::kEventsFieldNumber, event, slot, shown, context_, &rows_);
   ++events_;
 }
 

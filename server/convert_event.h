@@ -25,6 +25,13 @@ enum class Shown : uint8_t { kAsItIs, kAsLeft, kNot };
 void WriteEvent(const Event& event, uint32_t slot, Shown shown, const WireContext& context,
                 WireWriter* out);
 
+// Room for one event with its head.
+inline constexpr size_t kEventRowRoom = kEventRoom + 3;
+
+// Writes one event as an element of field `field`, behind what `rows` has.
+void AddEvent(int field, const Event& event, uint32_t slot, Shown shown, const WireContext& context,
+              SliceWriter* rows);
+
 // Sequences of a slot, both included.
 struct SlotRange {
   uint32_t slot = 0;

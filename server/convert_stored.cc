@@ -122,13 +122,9 @@ absl::Status ReadProtocol(const v1::Connection& connection, Record* record) {
 absl::StatusOr<Time> ReadPast(const char* name, bool has, const google::protobuf::Timestamp& time,
                               Time now) {
   if (!has) return now;
-  constexpr int64_t kSecondsMax = int64_t{1} << 32;
-  if (time.seconds() < 0 || time.seconds() > kSecondsMax || time.nanos() < 0 ||
-      time.nanos() >= 1'000'000'000) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, " ", time.seconds(), "s and ", time.nanos(), "ns is out of range"));
-  }
-  return std::min(now, TimeFromUnixNanos(time.seconds() * 1'000'000'000 + time.nanos()));
+  const absl::StatusOr<Time> read = ReadTime(name, time);
+  if (!read.ok()) return read.status();
+  return std::min(now, *read);
 }
 
 absl::Status ReadTimes(const v1::Connection& connection, Time now, StoredConnection* out) {

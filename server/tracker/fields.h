@@ -41,6 +41,11 @@ enum class FilterField : uint8_t {
   kIcmpType,
   kIcmpCode,
   kIcmpId,
+  kGreSourceKey,
+  kGreDestinationKey,
+  kSctpOriginalTag,
+  kSctpReplyTag,
+  kCommunityId,
   kPackets,
   kBytes,
   kOriginalPackets,
@@ -65,6 +70,8 @@ constexpr bool IsFixed(FilterField field) {
     case FilterField::kMarkBits:
     case FilterField::kStatus:
     case FilterField::kLabels:
+    case FilterField::kSctpOriginalTag:
+    case FilterField::kSctpReplyTag:
     case FilterField::kPackets:
     case FilterField::kBytes:
     case FilterField::kOriginalPackets:
@@ -146,6 +153,21 @@ inline uint64_t DurationNumber(Time later, Time earlier) {
   return IcmpId(word);
 }
 
+[[gnu::always_inline]] inline std::optional<uint64_t> GreKeyIn(FilterField field,
+                                                               const ConnectionRef& connection) {
+  if (connection.protocol() != kProtocolGre) return std::nullopt;
+  const uint32_t keys = connection.ports(Direction::kOriginal);
+  return field == FilterField::kGreSourceKey ? SourcePort(keys) : DestinationPort(keys);
+}
+
+[[gnu::always_inline]] inline std::optional<uint64_t> SctpTagIn(FilterField field,
+                                                                const ConnectionRef& connection) {
+  const SctpConnection* const sctp = connection.sctp();
+  if (sctp == nullptr) return std::nullopt;
+  const bool original = field == FilterField::kSctpOriginalTag;
+  return sctp->tag[Index(original ? Direction::kOriginal : Direction::kReply)];
+}
+
 // The counters, which every connection has.
 [[gnu::always_inline]] inline uint64_t AmountIn(FilterField field,
                                                 const ConnectionRef& connection) {
@@ -170,7 +192,8 @@ inline uint64_t DurationNumber(Time later, Time earlier) {
 // The number in a field that holds one number; nullopt when the connection does
 // not have it. `now()`, the clock of its zone, is called for ages and the like.
 //
-// REQUIRES: no address, no bits, and not kPort, which stands for two.
+// REQUIRES: no address, no bits, no Community ID, and not kPort, which stands for
+// two.
 template <typename Now>
 [[gnu::always_inline]] inline std::optional<uint64_t> NumberIn(FilterField field,
                                                                const ConnectionRef& connection,
@@ -207,6 +230,12 @@ template <typename Now>
     case FilterField::kIcmpCode:
     case FilterField::kIcmpId:
       return IcmpIn(field, connection);
+    case FilterField::kGreSourceKey:
+    case FilterField::kGreDestinationKey:
+      return GreKeyIn(field, connection);
+    case FilterField::kSctpOriginalTag:
+    case FilterField::kSctpReplyTag:
+      return SctpTagIn(field, connection);
     case FilterField::kAge:
       return DurationNumber(now(), connection.created());
     case FilterField::kIdle:

@@ -10,6 +10,14 @@
 namespace conntrack {
 namespace {
 
+// Counts the tests that ask for a Community ID.
+size_t CountCommunityIds(const FilterPlan& plan) {
+  size_t count =
+      plan.kind == FilterPlan::Kind::kTest && plan.test.field == FilterField::kCommunityId;
+  for (const FilterPlan& child : plan.children) count += CountCommunityIds(child);
+  return count;
+}
+
 // Turns a tree of words into a tree of tests. `inverted`: an odd number of NOTs
 // stands above. NOT moves down to the tests, where it costs nothing: NOT of
 // "all" is "any" of the NOTs, and the other way round.
@@ -50,6 +58,10 @@ absl::StatusOr<Filter> Filter::Compile(absl::string_view text, const FilterOptio
   if (!tree->has_value()) return Filter();
   absl::StatusOr<FilterPlan> plan = MakePlan(**tree, /*inverted=*/false, options);
   if (!plan.ok()) return plan.status();
+  if (const size_t count = CountCommunityIds(*plan); count > kCommunityIdTestsMax) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "filter has ", count, " tests of community_id, more than ", kCommunityIdTestsMax));
+  }
   return Filter(FilterProgram(*std::move(plan), options.slot_count));
 }
 

@@ -70,8 +70,8 @@ class Filter {
     return program_ == nullptr || program_->only_slot().value_or(slot) == slot;
   }
 
-  // How many tests there are, at most kFilterTestsMax: what a connection costs.
-  size_t size() const { return program_ == nullptr ? 0 : program_->size(); }
+  // What a connection costs, in tests of a number.
+  size_t cost() const { return program_ == nullptr ? 0 : program_->cost(); }
 
   // True when there is nothing to test.
   bool matches_all() const { return program_ == nullptr; }

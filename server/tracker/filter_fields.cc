@@ -48,6 +48,12 @@ constexpr FieldRow kFields[] = {
     {"icmp.type", FilterField::kIcmpType, ValueType::kNumber, kMax8, true},
     {"icmp.code", FilterField::kIcmpCode, ValueType::kNumber, kMax8, true},
     {"icmp.id", FilterField::kIcmpId, ValueType::kNumber, kMax16, true},
+    {"gre.source_key", FilterField::kGreSourceKey, ValueType::kNumber, kMax16, true},
+    {"gre.destination_key", FilterField::kGreDestinationKey, ValueType::kNumber, kMax16, true},
+    {"sctp.original_verification_tag", FilterField::kSctpOriginalTag, ValueType::kNumber, kMax32,
+     true},
+    {"sctp.reply_verification_tag", FilterField::kSctpReplyTag, ValueType::kNumber, kMax32, true},
+    {"community_id", FilterField::kCommunityId, ValueType::kCommunityId},
     {"packets", FilterField::kPackets, ValueType::kNumber, kMax64},
     {"bytes", FilterField::kBytes, ValueType::kNumber, kMax64},
     {"original.packets", FilterField::kOriginalPackets, ValueType::kNumber, kMax64},
@@ -252,6 +258,23 @@ absl::StatusOr<FilterTest> MakeMarkBitsTest(const FieldRow& row,
   return test;
 }
 
+// `community_id = "1:..."`.
+absl::StatusOr<FilterTest> MakeCommunityIdTest(const FieldRow& row,
+                                               const FilterRestriction& restriction) {
+  const std::optional<CommunityId> id = ParseCommunityId(restriction.value.text);
+  if (!id.has_value()) {
+    return FilterValueError(row.name, restriction.value,
+                            "is no Community ID of version 1, which begins with 1: and has 30 "
+                            "characters; it needs quotation marks");
+  }
+  LoadCommunityId();
+  FilterTest test;
+  test.field = row.field;
+  test.negated = restriction.op == FilterOperator::kNotEqual;
+  test.community_id = *id;
+  return test;
+}
+
 // The name of a number, or the number.
 std::string NameOrNumber(std::span<const NamedNumber> names, uint64_t number) {
   const auto named = std::find_if(names.begin(), names.end(), [&](const NamedNumber& candidate) {
@@ -310,6 +333,7 @@ absl::StatusOr<FilterTest> MakeFilterTest(const FilterRestriction& restriction,
     test.network = *network;
     return test;
   }
+  if (row->type == ValueType::kCommunityId) return MakeCommunityIdTest(*row, restriction);
   absl::StatusOr<uint64_t> value = ParseScalar(*row, restriction.value, options);
   if (!value.ok()) return value.status();
   SetRange(restriction.op, *value, &test);

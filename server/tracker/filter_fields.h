@@ -28,6 +28,7 @@ enum class ValueType : uint8_t {
   kSensor,
   kAddress,
   kDuration,
+  kCommunityId,
 };
 
 struct FieldRow {
@@ -51,7 +52,7 @@ const FieldRow* FindField(absl::string_view name);
 // A value as a filter takes it: "TCP", "ESTABLISHED", "true", "443".
 //
 // REQUIRES: `number` is of a connection, and the type is not kSensor, kAddress,
-// kDuration, kStatus or kLabels.
+// kDuration, kStatus, kLabels or kCommunityId.
 std::string FieldText(ValueType type, uint64_t number);
 
 // The test that a restriction asks for. InvalidArgument, with the place, when

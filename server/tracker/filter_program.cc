@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <numeric>
 #include <utility>
 
 #include "server/tracker/check.h"
@@ -26,6 +27,8 @@ uint32_t CostOf(FilterField field) {
     case FilterField::kIcmpType:
     case FilterField::kIcmpCode:
     case FilterField::kIcmpId:
+    case FilterField::kGreSourceKey:
+    case FilterField::kGreDestinationKey:
       return 2;
     case FilterField::kOriginalSource:
     case FilterField::kOriginalDestination:
@@ -41,6 +44,8 @@ uint32_t CostOf(FilterField field) {
     case FilterField::kLabels:
     case FilterField::kAge:
       return 8;
+    case FilterField::kCommunityId:
+      return 256;
     default:
       return 3;
   }
@@ -110,6 +115,8 @@ template <typename Now>
   } else if (field == FilterField::kStatus || field == FilterField::kLabels ||
              field == FilterField::kMarkBits) {
     outcome = HitIf(InNetwork(test, BitsIn(field, connection)));
+  } else if (field == FilterField::kCommunityId) {
+    outcome = HitIf(CommunityIdOf(connection) == test.community_id);
   } else if (field == FilterField::kPort) {
     const uint32_t ports = connection.record().ports;
     if (HasPorts(connection.protocol())) {
@@ -176,6 +183,14 @@ uint16_t FilterProgram::Append(const FilterPlan& plan, uint16_t on_true, uint16_
     next = all ? Append(*child, next, on_false) : Append(*child, on_true, next);
   }
   return next;
+}
+
+size_t FilterProgram::cost() const {
+  constexpr size_t kDigestCost = 16;
+  return std::accumulate(tests_.begin(), tests_.end(), size_t{0},
+                         [](size_t sum, const FilterTest& test) {
+                           return sum + (test.field == FilterField::kCommunityId ? kDigestCost : 1);
+                         });
 }
 
 bool FilterProgram::Matches(const ConnectionRef& connection, Time now) const {

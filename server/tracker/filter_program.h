@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "server/tracker/community_id.h"
 #include "server/tracker/connection.h"
 #include "server/tracker/fields.h"
 #include "server/tracker/filter_values.h"
@@ -22,6 +23,9 @@ namespace conntrack {
 
 // Most tests in a filter.
 inline constexpr size_t kFilterTestsMax = 256;
+// Most of them that ask for a Community ID, which is a digest: some hundred times as
+// dear.
+inline constexpr size_t kCommunityIdTestsMax = 4;
 
 // One test. Every comparison of numbers is a range, so that there is one kind.
 struct FilterTest {
@@ -41,6 +45,8 @@ struct FilterTest {
   // Of the address fields; of fields that are asked for bits, those that must be
   // as in its value are in its mask.
   FilterNetwork network;
+  // Of the Community ID.
+  CommunityId community_id = {};
   // Of all others.
   Range range = {0, UINT64_MAX};
 };
@@ -69,7 +75,8 @@ class FilterProgram {
   // The connections of `block` that match, by place a bit.
   uint64_t Match(const ConnectionBlock& block, ZoneNow now_of) const;
 
-  size_t size() const { return tests_.size(); }
+  // What a connection costs when all tests run, in tests of a number.
+  size_t cost() const;
   // The slot in which every connection is that matches; nullopt when that is not
   // known.
   std::optional<uint32_t> only_slot() const { return only_slot_; }

@@ -29,6 +29,7 @@ absl::Status CheckField(absl::string_view text, const FieldRow* row) {
   }
   if (HoldsBits(*row)) return Refuse(text, "holds several values");
   if (row->type == ValueType::kDuration) return Refuse(text, "changes all the time");
+  if (row->type == ValueType::kCommunityId) return Refuse(text, "is one for each connection");
   return absl::OkStatus();
 }
 

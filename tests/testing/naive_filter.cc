@@ -1,10 +1,13 @@
 #include "tests/testing/naive_filter.h"
 
 #include <arpa/inet.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
 #include <functional>
+
+#include "absl/strings/escaping.h"
 
 namespace conntrack::testing {
 namespace {
@@ -69,6 +72,49 @@ struct FieldReader {
     if (field == "icmp.type") return {Number(word >> 24)};
     if (field == "icmp.code") return {Number(word >> 16 & 255)};
     return {Number(word & 65535)};
+  }
+
+  Values Gre(const std::string& field) const {
+    if (connection.protocol() != 47) return {};
+    const uint32_t keys = connection.ports(Direction::kOriginal);
+    return {Number(field == "gre.source_key" ? keys / 65536 : keys % 65536)};
+  }
+
+  Values Sctp(const std::string& field) const {
+    if (connection.protocol() != 132) return {};
+    return {Number(connection.record().sctp.tag[field.starts_with("sctp.reply") ? 1 : 0])};
+  }
+
+  // The digest of a text of bits: the two ends in order, each address with its port.
+  Values CommunityId() const {
+    const uint8_t protocol = connection.protocol();
+    std::vector<NaiveValue> ends = Addresses("address");
+    Values ports = Ports("port");
+    if (const Values type = Icmp("icmp.type"); !type.empty()) {
+      // The answers to the questions.
+      static const std::map<int, int> kAnswers = {{8, 0}, {13, 14}, {15, 16}, {17, 18}, {128, 129}};
+      const auto answer = kAnswers.find(static_cast<int>(type[0].number));
+      ports = {type[0], Number(answer == kAnswers.end() ? 0 : answer->second)};
+    }
+    std::array<std::string, 2> port_bits;
+    for (size_t i = 0; i < ports.size(); ++i) {
+      port_bits[i] = BitsOf(Family::kIpv4, {0, static_cast<uint64_t>(ports[i].number)}).substr(16);
+    }
+    if (ends[1].bits + port_bits[1] < ends[0].bits + port_bits[0]) {
+      std::swap(ends[0], ends[1]);
+      std::swap(port_bits[0], port_bits[1]);
+    }
+    const std::string bits = std::string(16, '0') + ends[0].bits + ends[1].bits +
+                             BitsOf(Family::kIpv4, {0, protocol}).substr(24) + "00000000" +
+                             port_bits[0] + port_bits[1];
+    std::string bytes;
+    for (size_t i = 0; i < bits.size(); i += 8) {
+      bytes.push_back(static_cast<char>(std::stoi(bits.substr(i, 8), nullptr, 2)));
+    }
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+    size_t size = 0;
+    EVP_Q_digest(nullptr, "SHA1", nullptr, bytes.data(), bytes.size(), digest.data(), &size);
+    return {{0, std::string(digest.begin(), digest.begin() + size)}};
   }
 
   Values Counters(const std::string& field) const {
@@ -155,23 +201,24 @@ bool IsAddress(const std::string& field) {
   return IsOneOf(field, {"original.source", "original.destination", "reply.source",
                          "reply.destination", "address"});
 }
+bool IsCommunityId(const std::string& field) { return field == "community_id"; }
 bool IsDuration(const std::string& field) { return IsOneOf(field, {"age", "idle", "expires"}); }
 bool HasOrder(const std::string& field) {
-  return !IsAddress(field) &&
+  return !IsAddress(field) && !IsCommunityId(field) &&
          !IsOneOf(field, {"protocol", "family", "state", "seen_reply", "assured", "sensor"});
 }
 bool HoldsSeveral(const std::string& field) { return field == "status" || field == "labels"; }
 bool MayBeAbsent(const std::string& field) {
   return field == "state" || field == "labels" || field.starts_with("icmp.") ||
-         field.ends_with("port");
+         field.starts_with("gre.") || field.starts_with("sctp.") || field.ends_with("port");
 }
 // The highest value that a filter may name.
 WideNumber MaxOf(const std::string& field, const NaiveContext& context) {
   if (field == "slot") return context.slot_count - 1;
-  if (field == "zone" || field == "mark") return UINT32_MAX;
+  if (field == "zone" || field == "mark" || field.starts_with("sctp.")) return UINT32_MAX;
   if (field == "labels") return 127;
   if (field == "icmp.type" || field == "icmp.code") return UINT8_MAX;
-  if (field.ends_with("port") || field == "icmp.id") return UINT16_MAX;
+  if (field.ends_with("port") || field.ends_with("key") || field == "icmp.id") return UINT16_MAX;
   if (IsDuration(field)) return WideNumber{9'000'000'000} * 1'000'000'000;
   return UINT64_MAX;
 }
@@ -202,6 +249,7 @@ std::string DurationText(WideNumber nanos, Random* random) {
 // One of the texts of a value.
 std::string ValueText(const std::string& field, const NaiveValue& value, bool prefix,
                       const NaiveContext& context, Random* random) {
+  if (IsCommunityId(field)) return "1:" + absl::Base64Escape(value.bits);
   if (!value.bits.empty() && !prefix) return AddressText(value.bits, value.bits.size() == 128);
   const auto number = static_cast<uint64_t>(value.number);
   if (field == "protocol") {
@@ -239,7 +287,7 @@ std::string Space(Random* random) {
 std::string MaybeSpace(Random* random) { return random->OneIn(2) ? Space(random) : ""; }
 
 std::string MaybeQuoted(const std::string& text, Random* random) {
-  if (random->OneIn(4)) return "\"" + text + "\"";
+  if (random->OneIn(4) || text.ends_with('=')) return "\"" + text + "\"";
   if (random->OneIn(8)) return "'" + text + "'";
   return text;
 }
@@ -285,6 +333,11 @@ const std::vector<std::string>& NaiveFieldNames() {
                                                  "icmp.type",
                                                  "icmp.code",
                                                  "icmp.id",
+                                                 "gre.source_key",
+                                                 "gre.destination_key",
+                                                 "sctp.original_verification_tag",
+                                                 "sctp.reply_verification_tag",
+                                                 "community_id",
                                                  "packets",
                                                  "bytes",
                                                  "original.packets",
@@ -303,6 +356,9 @@ std::vector<NaiveValue> NaiveValuesOf(const std::string& field, const Connection
   if (IsAddress(field)) return reader.Addresses(field);
   if (field.ends_with("port")) return reader.Ports(field);
   if (field.starts_with("icmp.")) return reader.Icmp(field);
+  if (field.starts_with("gre.")) return reader.Gre(field);
+  if (field.starts_with("sctp.")) return reader.Sctp(field);
+  if (IsCommunityId(field)) return reader.CommunityId();
   if (field.ends_with("packets") || field.ends_with("bytes")) return reader.Counters(field);
   return reader.Other(field);
 }
@@ -369,6 +425,10 @@ NaiveValue RandomValue(const std::string& field, const ConnectionRef& connection
                        const NaiveContext& context, Random* random) {
   const Values values = NaiveValuesOf(field, connection, now, context);
   if (IsAddress(field)) return random->Pick(values);
+  if (IsCommunityId(field)) {
+    if (random->OneIn(3)) return {0, std::string(20, static_cast<char>(random->Below(256)))};
+    return values[0];
+  }
   if (field == "sensor") {
     auto sensor = context.sensors.begin();
     std::advance(sensor, random->Below(context.sensors.size()));
@@ -469,6 +529,8 @@ StoredConnection RandomConnection(Time now, Random* random) {
   if (record.protocol == kProtocolSctp) {
     record.sctp = SctpConnection{};
     record.sctp.state = static_cast<SctpState>(1 + random->Below(8));
+    for (uint32_t& tag : record.sctp.tag)
+      tag = static_cast<uint32_t>(random->OneIn(2) ? random->Next() : random->Below(3));
   }
   record.status = static_cast<uint16_t>(
       random->Next() & (status_bit::kSeenReply | status_bit::kAssured | status_bit::kConfirmed));

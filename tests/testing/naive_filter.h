@@ -20,7 +20,8 @@ __extension__ typedef __int128 WideNumber;
 // boolean) or an address.
 struct NaiveValue {
   WideNumber number = 0;
-  // '0' and '1', the first bit of the address first; empty for numbers.
+  // '0' and '1', the first bit of the address first; of a Community ID the digest's
+  // bytes; empty for numbers.
   std::string bits;
   // For a test of the mark: the bits that count. 0: all.
   WideNumber mask = 0;

@@ -19,6 +19,12 @@ inline uint64_t TestSeed() {
   return seed;
 }
 
+// How much a test does: what the environment says under `name`, else `by_default`.
+inline uint64_t TestCount(const char* name, uint64_t by_default) {
+  const char* given = std::getenv(name);
+  return given != nullptr ? std::strtoull(given, nullptr, 0) : by_default;
+}
+
 class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}

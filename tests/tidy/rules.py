@@ -17,7 +17,7 @@ BANNED_WORDS = frozenset(
 # Files of server/ that may include both the wire and the tracker: `convert`
 # translates, the services call it. Everything else knows one side.
 BOTH_SIDES = re.compile(
-    r"server/(convert(_(packets|columns|sparse|connection|event|stored))?|(ingest|connection|watch|admin)_service|connection_(explain|export|import|lookup|page|writes)|ingest_stream|watcher)\.(h|cc)")
+    r"server/(convert(_(packets|columns|sparse|connection|event|stored))?|(ingest|connection|watch|admin)_service|connection_(explain|export|fields|import|list|lookup|page|writes)|ingest_stream|watcher)\.(h|cc)")
 
 # Files of tests/ that may sleep, with the reason.
 MAY_SLEEP = {

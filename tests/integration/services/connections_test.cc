@@ -206,7 +206,7 @@ TEST_F(ConnectionsTest, APageTokenIsBoundToItsFilter) {
   request.set_filter("protocol = UDP");
   const grpc::Status status = List(request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(status.error_message(), "page_token is of another filter");
+  EXPECT_EQ(status.error_message(), "page_token is of another filter or order");
 }
 
 }  // namespace

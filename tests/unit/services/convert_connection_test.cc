@@ -71,10 +71,35 @@ TEST(ConvertConnectionTest, BytesAreThoseOfTheGeneratedClass) {
   }
 }
 
+TEST(ConvertConnectionTest, BytesOfSomeFieldsAreThoseOfTheGeneratedClass) {
+  SensorRegistry sensors(1);
+  ASSERT_TRUE(sensors.Open("edge", {"session", 0, ""}, 1, 0).ok());
+  testing::Random random(testing::TestSeed());
+  for (int i = 0; i < 20'000; ++i) {
+    google::protobuf::FieldMask mask;
+    const google::protobuf::Descriptor* const descriptor = v1::Connection::descriptor();
+    do {
+      mask.add_paths(
+          descriptor->field(static_cast<int>(random.Below(descriptor->field_count())))->name());
+    } while (!random.OneIn(4));
+    const WireContext context{&sensors, 256, *ConnectionFields::FromMask(mask)};
+    const StoredConnection stored = AnyConnection(&random);
+    v1::Connection expected;
+    ToWire(stored.ref(), kNow, context, &expected);
+    std::array<char, kConnectionRoom> bytes;
+    WireWriter writer(bytes.data());
+    WriteConnection(stored.ref(), kNow, context, &writer);
+    ASSERT_EQ(std::string(bytes.data(), writer.end()), expected.SerializeAsString())
+        << expected.DebugString();
+  }
+}
+
 TEST(ConvertConnectionTest, TheLongestConnectionFits) {
   SensorRegistry sensors(1);
   ASSERT_TRUE(sensors.Open(std::string(kSensorIdMax, 's'), {"session", 0, ""}, 1, 0).ok());
-  const WireContext context{&sensors, 4096};
+  google::protobuf::FieldMask everything;
+  everything.add_paths("*");
+  const WireContext context{&sensors, 4096, *ConnectionFields::FromMask(everything)};
   StoredConnection stored = {};
   Record& record = stored.record;
   record.ipv6 = 1;

@@ -11,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "server/tracker/filter.h"
 #include "server/tracker/grouping.h"
+#include "server/tracker/ordering.h"
 #include "tests/testing/naive_filter.h"
 
 namespace conntrack {
@@ -85,6 +86,20 @@ TEST(FilterDocTest, GroupsAreTakenAndRefusedAsThePageSays) {
   for (const std::vector<std::string>& refusal : refusals) {
     ASSERT_EQ(refusal.size(), 2u);
     EXPECT_EQ(compile(refusal[0]), absl::InvalidArgumentError(refusal[1]));
+  }
+}
+
+TEST(FilterDocTest, OrdersAreTakenAndRefusedAsThePageSays) {
+  const std::vector<std::vector<std::string>> examples = Blocks("order");
+  ASSERT_EQ(examples.size(), 1u);
+  for (const std::string& order : examples[0]) {
+    EXPECT_TRUE(Ordering::Compile(order, 256).ok()) << order;
+  }
+  const std::vector<std::vector<std::string>> refusals = Blocks("unordered");
+  EXPECT_EQ(refusals.size(), 2u);
+  for (const std::vector<std::string>& refusal : refusals) {
+    ASSERT_EQ(refusal.size(), 2u);
+    EXPECT_EQ(Ordering::Compile(refusal[0], 256).status(), absl::InvalidArgumentError(refusal[1]));
   }
 }
 

@@ -58,6 +58,22 @@ StoredConnection UdpConnectionBetweenIpv6() {
   return stored;
 }
 
+StoredConnection GreTunnel() {
+  StoredConnection stored = TcpConnectionIn(TcpState::kNone, /*from_first=*/false);
+  stored.record.protocol = kProtocolGre;
+  stored.record.ports = PortsWord(77, 0);
+  return stored;
+}
+
+StoredConnection SctpAssociation() {
+  StoredConnection stored = TcpConnectionIn(TcpState::kNone, /*from_first=*/false);
+  stored.record.protocol = kProtocolSctp;
+  stored.record.sctp = {};
+  stored.record.sctp.tag = {0x1A2B'3C4D, 5};
+  stored.record.sctp.state = SctpState::kEstablished;
+  return stored;
+}
+
 StoredConnection Ping() {
   StoredConnection stored = TcpConnectionIn(TcpState::kNone);
   stored.record.protocol = kProtocolIcmp;
@@ -127,6 +143,21 @@ TEST(FilterTest, EachFieldIsReadFromItsPlace) {
   }
   EXPECT_TRUE(Matches("icmp.type = 8 AND icmp.code = 0 AND icmp.id = 77", Ping()));
   EXPECT_TRUE(Matches("original.destination = 2001:db8:0:1::2", UdpConnectionBetweenIpv6()));
+  EXPECT_TRUE(Matches("gre.source_key = 0 AND gre.destination_key = 77", GreTunnel()));
+  EXPECT_TRUE(Matches("sctp.original_verification_tag = 0x1a2b3c4d", SctpAssociation()));
+  EXPECT_TRUE(Matches("sctp.reply_verification_tag = 5", SctpAssociation()));
+}
+
+TEST(FilterTest, ACommunityIdIsThatOfTheFlow) {
+  const char* const id = "community_id = \"1:YoLkORb0qcQeOrBUXV1d6bXI/B0=\"";
+  for (const bool from_first : {true, false}) {
+    EXPECT_TRUE(Matches(id, TcpConnectionIn(TcpState::kEstablished, from_first)));
+  }
+  EXPECT_FALSE(Matches(id, SctpAssociation()));
+  EXPECT_TRUE(Matches("community_id != '1:YoLkORb0qcQeOrBUXV1d6bXI/B0='", SctpAssociation()));
+  std::string five = id;
+  for (int i = 0; i < 4; ++i) five += std::string(" OR ") + id;
+  EXPECT_EQ(ErrorOf(five), "filter has 5 tests of community_id, more than 4");
 }
 
 TEST(FilterTest, BitsAreAskedForOneByOne) {
@@ -209,6 +240,7 @@ TEST(FilterTest, TestsOnAbsentFieldsAreFalse) {
   EXPECT_FALSE(Matches("icmp.id >= 0", UdpConnectionBetweenIpv6()));
   EXPECT_TRUE(Matches("NOT icmp.id:*", UdpConnectionBetweenIpv6()));
   EXPECT_TRUE(Matches("port:*", UdpConnectionBetweenIpv6()));
+  EXPECT_FALSE(Matches("gre.source_key:* OR sctp.reply_verification_tag >= 0", Ping()));
 }
 
 TEST(FilterTest, IcmpIsThatOfTheFamily) {

@@ -78,8 +78,8 @@ GroupSums SumsOf(const std::vector<StoredConnection>& connections, const Filter&
 }
 
 std::vector<std::string> RandomFields(testing::Random* random) {
-  static const std::set<std::string> kNot = {"address", "port",   "age",   "idle",
-                                             "expires", "status", "labels"};
+  static const std::set<std::string> kNot = {"address", "port",   "age",    "idle",
+                                             "expires", "status", "labels", "community_id"};
   std::set<std::string> names;
   const uint64_t count = 1 + random->Below(kGroupFieldsMax);
   while (names.size() < count) {
