@@ -2,8 +2,9 @@
 // change everything, what any watcher makes of its stream is, at the sequence of
 // each cut of an export, what the export says; and what it lost, it was told.
 //
-// CONNTRACK_TEST_EVENTS says how many events a test makes (100,000), and
-// CONNTRACK_TEST_SEED the seed. See docs/testing.md for the long run.
+// CONNTRACK_TEST_EVENTS says how many events a test makes (100,000),
+// CONNTRACK_TEST_STALL for how many seconds a watcher reads nothing (2), and
+// CONNTRACK_TEST_SEED the seed. See docs/testing.md for the long runs.
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
@@ -12,7 +13,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -45,10 +45,7 @@ using testing::WireSensor;
 constexpr uint32_t kSlots = 64;
 constexpr char kFilter[] = "state = ESTABLISHED OR mark = 1";
 
-uint64_t EventsWanted() {
-  const char* const given = std::getenv("CONNTRACK_TEST_EVENTS");
-  return given == nullptr ? 100'000 : std::strtoull(given, nullptr, 10);
-}
+uint64_t EventsWanted() { return testing::TestCount("CONNTRACK_TEST_EVENTS", 100'000); }
 
 // A watcher with a thread that reads.
 class Watching {
@@ -253,6 +250,13 @@ class RebuildTest : public ::testing::Test {
     paused_ = false;
   }
 
+  uint64_t LostBy(size_t watcher) {
+    uint64_t lost = 0;
+    watching_[watcher]->When([](const Replica&) { return true; },
+                             [&](Replica* replica) { lost = replica->lost(); });
+    return lost;
+  }
+
   // No watcher found a fault. Returns how much they lost together.
   uint64_t ExpectNoFaults() {
     uint64_t lost = 0;
@@ -402,6 +406,48 @@ TEST_F(RebuildTest, WhatASlowWatcherLosesItIsTold) {
   CompareAll();
   CompareAll();
   EXPECT_GT(ExpectNoFaults(), 0u);
+}
+
+// A watcher reads nothing while everything goes on: the others lose nothing, the events
+// that are kept for it do not outgrow their memory, and it is told what it lost.
+TEST_F(RebuildTest, AStalledWatcherCostsTheOthersNothing) {
+  // Room for some 260,000 events.
+  constexpr uint64_t kEventBytesMax = 64u << 20;
+  // A segment a slot that is being written to, and what the feeds of all watchers hold.
+  constexpr uint64_t kOverMax = 4u << 20;
+  Start(kEventBytesMax);
+  const std::chrono::seconds stall(testing::TestCount("CONNTRACK_TEST_STALL", 2));
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stalled = true;
+  Watch({});
+  Watch({.filter = kFilter});
+  Watch({.pace = [&] {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return !stalled; });
+  }});
+  const auto until = steady_clock::now() + stall;
+  uint64_t most = 0;
+  // Long enough for the stalled one to have lost some.
+  while (steady_clock::now() < until || Events() < 2 * kEventBytesMax / sizeof(Event)) {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, std::chrono::milliseconds(10), [] { return false; });
+    most = std::max(most, tracker().event_bytes());
+  }
+  {
+    const std::lock_guard lock(mutex);
+    stalled = false;
+  }
+  changed.notify_all();
+  CompareAll();
+  StopTraffic();
+  CompareAll();
+  CompareAll();
+  std::printf("%llu events, %llu bytes of them at most\n",
+              static_cast<unsigned long long>(Events()), static_cast<unsigned long long>(most));
+  EXPECT_LE(most, kEventBytesMax + kOverMax);
+  EXPECT_GT(LostBy(2), 0u);
+  EXPECT_EQ(ExpectNoFaults(), LostBy(2));
 }
 
 // The check itself is checked: a stream of the server that is broken in one way is
