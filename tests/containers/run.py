@@ -2,28 +2,24 @@
 """The deployment of docker/compose.yaml, for real; scripts/test-containers says what it shows."""
 
 import argparse
-import contextlib
 import datetime
+import json
 import pathlib
 import re
 import subprocess
-import sys
 import tempfile
 import time
 
 import calls
-import compose
+import deployment as deployed
 import prometheus
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-MONITORING = ROOT / "k8s/monitoring"
-CTL = "conntrackctl:ci"
-TRAFFIC = "conntrack-traffic:ci"
+from compose import podman
+from deployment import CTL, MONITORING, ROOT, check, step, wait_for
 
 # Limits that a test can reach. Everything else is as the compose file has it.
-SERVER = {"CONNTRACK_SERVER_EVENT_BYTES_MAX": "1MiB", "CONNTRACK_SERVER_WATCHERS_MAX": "2",
-          "CONNTRACK_SERVER_DRAIN_TIMEOUT": "3s"}
-SENSOR = {"CONNTRACK_SENSOR_BUFFER_BYTES": str(1 << 20)}
+SERVER_LIMITS = {"CONNTRACK_SERVER_EVENT_BYTES_MAX": "1MiB", "CONNTRACK_SERVER_WATCHERS_MAX": "2",
+                 "CONNTRACK_SERVER_DRAIN_TIMEOUT": "3s"}
+SENSOR_LIMITS = {"CONNTRACK_SENSOR_BUFFER_BYTES": str(1 << 20)}
 
 # Expressions that a healthy server gives no data for, and the condition that gives some. Each
 # condition is provoked below, and a place named here that had data before it is a mistake as well.
@@ -46,87 +42,28 @@ EXCEPTIONS = {
 }
 
 
-def wait_for(what, predicate, seconds=60):
-    """The predicate's first true value."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError, RuntimeError):
-            value = predicate()
-            if value:
-                return value
-        time.sleep(0.2)
-    raise SystemExit(f"FAILED: {what} did not come within {seconds} s")
+class Trial(deployed.Deployment):
+    """The deployment, with what was seen of its expressions and alerts."""
 
-
-def check(what, condition, detail=""):
-    if not condition:
-        raise SystemExit(f"FAILED: {what} {detail}")
-    print(f"  ok: {what}", flush=True)
-
-
-def step(text):
-    print(f"\n{text}", flush=True)
-
-
-class Deployment:
-    def __init__(self, scratch):
-        self.scratch = pathlib.Path(scratch)
-        self.compose = compose.Compose(ROOT / "docker/compose.yaml", "conntrack-test", {
-            "conntrack-server": "conntrack-server:ci", "conntrack-sensor": "conntrack-sensor:ci",
-            "conntrack-traffic": TRAFFIC, "docker.io/prom/prometheus:v2.53.3": "conntrack-test-prometheus:ci",
-            "docker.io/prom/alertmanager:v0.27.0": "conntrack-test-alertmanager:ci"})
+    def __init__(self):
+        super().__init__()
         self.with_data = set()
         self.fired = set()
         self.began = time.time()
 
-    def ctl(self, *arguments):
-        return self.compose.run(CTL, "--server", "server:50051", *arguments)
-
-    def server_ctl(self, *arguments):
-        """From the server's own host, which may write."""
-        return compose.podman("exec", self.compose.container("server"), "/usr/bin/conntrackctl", *arguments)
-
-    def traffic(self, *arguments):
-        done = self.compose.run(TRAFFIC, "talk", "web", *arguments, options=["--cap-add", "NET_RAW"])
-        check(f"traffic {' '.join(arguments)}", done.returncode == 0, done.stderr)
-
-    def replay(self, capture, *arguments):
-        """A capture of tests/traffic, by a sensor without any privilege."""
-        done = self.compose.run(
-            "conntrack-sensor:ci", "--server", "server:50051", "--read", f"/traffic/{capture}", "--sensor-id", "late",
-            *arguments, options=["--volume", f"{ROOT}/tests/traffic:/traffic:ro", "--read-only", "--cap-drop", "ALL"])
-        check(f"a sensor without privileges replays {capture} {' '.join(arguments)}", done.returncode == 0, done.stderr)
-
-    @contextlib.contextmanager
-    def paused(self, name):
-        compose.podman("pause", self.compose.container(name))
-        try:
-            yield
-        finally:
-            compose.podman("unpause", self.compose.container(name))
-
-    def start(self):
-        compose.podman("network", "create", self.compose.network)
+    def begin(self, scratch):
+        scratch = pathlib.Path(scratch)
         # Alerts wait here for seconds, not minutes; nothing else of the rules is changed.
         rules = re.sub(r'for: "\d+m"', 'for: "3s"', (MONITORING / "rules.yaml").read_text())
-        (self.scratch / "rules.yaml").write_text(rules)
+        (scratch / "rules.yaml").write_text(rules)
         config = (ROOT / "docker/prometheus/prometheus.yaml").read_text()
-        (self.scratch / "prometheus.yaml").write_text(config.replace("_interval: 5s", "_interval: 1s"))
-        for name in self.scratch.iterdir():
+        (scratch / "prometheus.yaml").write_text(config.replace("_interval: 5s", "_interval: 1s"))
+        for name in scratch.iterdir():
             name.chmod(0o644)
-        self.scratch.chmod(0o755)
-        self.compose.start("server", environment=SERVER)
-        self.compose.start("web")
-        wait_for("health", lambda: self.server_ctl("health"))
-        self.compose.start("sensor", environment=SENSOR)
-        self.compose.start("client")
-        self.compose.start("alertmanager")
-        self.compose.start("prometheus", volumes={
-            "/etc/prometheus/rules.yaml": str(self.scratch / "rules.yaml"),
-            "/etc/prometheus/prometheus.yaml": str(self.scratch / "prometheus.yaml")})
-        compose.podman("run", "-d", "--name", self.compose.container("watcher"), "--network",
-                       self.compose.network, CTL, "--server", "server:50051", "watch", "-o", "jsonl")
-        self.prometheus = prometheus.Prometheus(self.compose.address("prometheus"))
+        scratch.chmod(0o755)
+        self.start(SERVER_LIMITS, SENSOR_LIMITS, {
+            "/etc/prometheus/rules.yaml": str(scratch / "rules.yaml"),
+            "/etc/prometheus/prometheus.yaml": str(scratch / "prometheus.yaml")})
 
     def look(self):
         """Notes which expressions have data now, and which alerts are in Alertmanager."""
@@ -152,6 +89,18 @@ class Deployment:
         began = datetime.datetime.fromisoformat(began[:26].rstrip("Z") + "+00:00")
         logged = re.search(rf"(\S+)Z \w+: .*{line}", self.compose.logs(name)).group(1)
         return (datetime.datetime.fromisoformat(logged + "+00:00") - began).total_seconds()
+
+
+def images_say_what_they_are():
+    step("Each image has its own title, the same version, revision and licence, and a user without rights")
+    common = set()
+    for image in (deployed.SERVER, deployed.SENSOR, CTL):
+        facts = json.loads(podman("image", "inspect", image).stdout)[0]["Config"]
+        labels = {key.removeprefix("org.opencontainers.image."): value for key, value in facts["Labels"].items()}
+        check(f"{image}: {labels.get('title')}, {labels.get('description')}",
+              labels.get("title") == image.removesuffix(":ci") and labels.get("description"), str(labels))
+        common.add((labels.get("version"), labels.get("revision"), labels.get("licenses"), facts["User"]))
+    check(f"{common}", len(common) == 1 and all(common.copy().pop()))
 
 
 def traffic_is_seen(deployment):
@@ -214,7 +163,7 @@ def alerts_fire(deployment):
     # not there yet"), so a fresh one goes on.
     resets = deployment.compose.logs("watcher").count("RESUME_TOKEN_TOO_OLD")
     print(f"  the watcher that lost began anew {resets} times", flush=True)
-    compose.podman("restart", "-t", "0", deployment.compose.container("watcher"))
+    podman("restart", "-t", "0", deployment.compose.container("watcher"))
     wait_for("a fresh watcher", lambda: deployment.prometheus.value("conntrack_watchers") == 1)
 
     second = run(CTL, "--server", "server:50051", "watch",
@@ -250,10 +199,10 @@ def alerts_fire(deployment):
 
 def drains_and_restarts(deployment):
     step("SIGTERM drains: every client ends with OK or UNAVAILABLE, the server with 0")
-    compose.podman("rm", "-f", "-t", "0", deployment.compose.container("second-watcher"))
+    podman("rm", "-f", "-t", "0", deployment.compose.container("second-watcher"))
     wait_for("a place for a watcher", lambda: deployment.prometheus.value("conntrack_watchers") == 1)
     open_calls = calls.Calls(deployment.compose.address("server"))
-    compose.podman("stop", "-t", "20", deployment.compose.container("server"))
+    podman("stop", "-t", "20", deployment.compose.container("server"))
     codes = open_calls.end()
     print(f"  {codes}")
     # gRPC itself cancels a call that arrives while it shuts down: docs/operating.md says so.
@@ -269,15 +218,15 @@ def drains_and_restarts(deployment):
     step("It comes back; the sensor goes on, and its ledger adds up")
     for _ in range(3):
         began = deployment.prometheus.value("max(process_start_time_seconds)") or 0
-        compose.podman("restart", "-t", "20", deployment.compose.container("server"))
+        podman("restart", "-t", "20", deployment.compose.container("server"))
         wait_for("a scrape of the new process", lambda began=began: (
             deployment.prometheus.value("max(process_start_time_seconds)") or 0) > began)
     deployment.provoked("alert: ConntrackRestartLoop")
     wait_for("the sensor", lambda: re.search(r"^web +0 +yes ", deployment.ctl("sensors").stdout, re.M))
     watcher = deployment.compose.inspect("watcher")["State"]
     check("the watcher lived through it all", watcher["Running"], deployment.compose.logs("watcher")[-500:])
-    compose.podman("stop", deployment.compose.container("client"))
-    compose.podman("stop", "-t", "40", deployment.compose.container("sensor"))
+    podman("stop", deployment.compose.container("client"))
+    podman("stop", "-t", "40", deployment.compose.container("sensor"))
     state = deployment.compose.inspect("sensor")["State"]
     summary = deployment.compose.logs("sensor")
     check("the sensor ended with 0, every packet accounted for",
@@ -292,10 +241,11 @@ def main():
     options = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="conntrack-containers.") as scratch:
-        deployment = Deployment(scratch)
+        deployment = Trial()
         deployment.compose.remove_all()
         try:
-            deployment.start()
+            images_say_what_they_are()
+            deployment.begin(scratch)
             traffic_is_seen(deployment)
             everything_has_data(deployment)
             alerts_fire(deployment)
@@ -315,9 +265,7 @@ def main():
                 subprocess.run(["podman", "cp", deployment.compose.container("prometheus") + ":/prometheus",
                                 options.keep_data], check=True)
         except BaseException:
-            for name in ("server", "sensor", "watcher", "second-watcher", "prometheus", "alertmanager"):
-                with contextlib.suppress(Exception):
-                    print(f"--- {name}\n{deployment.compose.logs(name)[-1500:]}", file=sys.stderr)
+            deployment.show_logs()
             raise
         finally:
             deployment.compose.remove_all()
