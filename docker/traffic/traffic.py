@@ -12,6 +12,7 @@ Both need CAP_NET_RAW; --count ends the program after so many of them.
 import argparse
 import asyncio
 import ipaddress
+import itertools
 import random
 import signal
 import socket
@@ -88,10 +89,22 @@ async def one_of_many(host):
         pass
 
 
+async def address_of(host):
+    """Asks until it is told: this may start before what it talks to."""
+    while True:
+        try:
+            return (await asyncio.get_running_loop().getaddrinfo(host, HTTP_PORT, family=socket.AF_INET))[0][4][0]
+        except socket.gaierror:
+            await asyncio.sleep(1)
+
+
 async def talk(host, rate):
     running = set()
-    while True:
-        task = asyncio.create_task(one_of_many(host))
+    for number in itertools.count():
+        # Now and then, not each time: the engine's server of names has more to do.
+        if number % 200 == 0:
+            address = await address_of(host)
+        task = asyncio.create_task(one_of_many(address))
         running.add(task)
         task.add_done_callback(running.discard)
         await asyncio.sleep(random.expovariate(rate))

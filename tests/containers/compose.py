@@ -93,10 +93,13 @@ class Compose:
         done = podman("logs", self.container(name), check=False)
         return done.stdout + done.stderr
 
-    def remove_all(self):
+    def names(self):
+        """Of all containers that were started and not removed."""
         names = podman("ps", "-a", "--format", "{{.Names}}").stdout.split()
-        mine = [n for n in names if n.startswith(self.prefix + "-")]
+        return [n.removeprefix(self.prefix + "-") for n in names if n.startswith(self.prefix + "-")]
+
+    def remove_all(self):
         # Who shares the network of another goes first.
-        for name in sorted(mine, key=lambda n: "sensor" not in n):
-            podman("rm", "-f", "-t", "0", name, check=False)
+        for name in sorted(self.names(), key=lambda n: "sensor" not in n):
+            podman("rm", "-f", "-t", "0", self.container(name), check=False)
         podman("network", "rm", "-f", self.network, check=False)

@@ -93,6 +93,5 @@ class Deployment:
             podman("unpause", self.compose.container(name))
 
     def show_logs(self):
-        for name in ("server", "sensor", "watcher", "second-watcher", "prometheus", "alertmanager"):
-            with contextlib.suppress(Exception):
-                print(f"--- {name}\n{self.compose.logs(name)[-1500:]}", file=sys.stderr)
+        for name in self.compose.names():
+            print(f"--- {name}\n{self.compose.logs(name)[-1500:]}", file=sys.stderr)

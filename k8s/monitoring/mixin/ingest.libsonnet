@@ -29,8 +29,8 @@ function(config)
                         ['conntrack_sensor_lag_seconds{%s}' % s, '{{sensor}}'],
                       ], about='From packet to server, of the newest batch. Zones on packet time have none.'),
                       panel.series('Silence', 's', [
-                        ['time() - conntrack_sensor_last_message_timestamp_seconds{%s}' % s, '{{sensor}}'],
-                      ], about='Since the last message. A live sensor speaks each second.'),
+                        ['timestamp(%(metric)s) - %(metric)s' % { metric: 'conntrack_sensor_last_message_timestamp_seconds{%s}' % s }, '{{sensor}}'],
+                      ], about='From the last message to the scrape. A live sensor speaks each second.'),
                     ],
                     [
                       panel.series('Lost', 'pps', [

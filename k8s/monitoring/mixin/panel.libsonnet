@@ -41,7 +41,8 @@
     },
   },
 
-  number(title, unit, query, about='', red=null):: {
+  // `past`: a graph of how it was stands behind the number.
+  number(title, unit, query, about='', red=null, past=true):: {
     type: 'stat',
     title: title,
     description: about,
@@ -60,7 +61,7 @@
     },
     options: {
       colorMode: 'value',
-      graphMode: 'area',
+      graphMode: if past then 'area' else 'none',
       justifyMode: 'auto',
       orientation: 'auto',
       textMode: 'auto',
@@ -89,7 +90,8 @@
         },
       },
     ],
-    fieldConfig: { defaults: {}, overrides: [] },
+    // With separators between thousands.
+    fieldConfig: { defaults: { unit: 'locale' }, overrides: [] },
     options: { showHeader: true, cellHeight: 'sm' },
   },
 
