@@ -5,6 +5,7 @@
     manifests.py compare NAME [VALUES]    the chart with a values file beside an overlay
     manifests.py refusals                 what does not fit together fails with a sentence
     manifests.py types NAME...            a TypeScript source that types every object
+    manifests.py boards                   a TypeScript source that types every dashboard
     manifests.py pod VALUES SECRETS       the server as podman can play it, and its probe
 """
 
@@ -131,6 +132,36 @@ def types(names):
     print("\n".join(sorted(lines, key=lambda line: not line.startswith("import"))))
 
 
+PANELS = {"stat": "Stat", "timeseries": "TimeSeries", "table": "Table"}
+BOARD_TYPES = """import type { Dashboard } from "@grafana/schema";
+%s
+// Members of enumerations as a file has them: by their texts.
+type Written<T> = T extends string ? `${T}` : T extends object ? { [K in keyof T]: Written<T[K]> } : T;
+""" % "\n".join(
+    f'import type * as {name} from "@grafana/schema/dist/esm/raw/composable/{kind}/panelcfg/x/{name}PanelCfg_types.gen";'
+    for kind, name in PANELS.items())
+
+
+def boards():
+    """Literals of each dashboard, and of the options and fields of each panel by its type: the type of
+    a dashboard takes anything there."""
+    lines = [BOARD_TYPES]
+
+    def literal(kind, value):
+        lines.append(f"export const value{len(lines)}: Written<{kind}> = {json.dumps(value)};")
+
+    for path in sorted((ROOT / "k8s/monitoring/dashboards").glob("*.json")):
+        board = json.loads(path.read_text())
+        lines.append(f"// {path.stem}")
+        literal("Dashboard", board)
+        for panel in board["panels"]:
+            lines.append(f"// {path.stem}: {panel['title']}")
+            literal(f"Partial<{PANELS[panel['type']]}.Options>", panel["options"])
+            if "custom" in panel["fieldConfig"]["defaults"]:
+                literal(f"{PANELS[panel['type']]}.FieldConfig", panel["fieldConfig"]["defaults"]["custom"])
+    print("\n".join(lines))
+
+
 def pod(values, secrets):
     """podman plays pods and configuration maps; of a StatefulSet it takes the template.
 
@@ -160,4 +191,5 @@ def pod(values, secrets):
 
 if __name__ == "__main__":
     verb, *rest = sys.argv[1:]
-    {"render": render, "compare": compare, "refusals": refusals, "types": lambda *n: types(n), "pod": pod}[verb](*rest)
+    {"render": render, "compare": compare, "refusals": refusals, "types": lambda *n: types(n), "boards": boards,
+     "pod": pod}[verb](*rest)
