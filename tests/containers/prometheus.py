@@ -21,11 +21,17 @@ class Prometheus:
 
     def query(self, expression, at=None):
         """The samples of an instant query; RuntimeError when it is no PromQL."""
-        arguments = {"query": expression} | ({"time": at} if at else {})
+        return self.ask("query", query=expression, **({"time": at} if at else {}))
+
+    def query_range(self, expression, begin, end, step):
+        """The series of a query at begin, begin + step and so on; RuntimeError as above."""
+        return self.ask("query_range", query=expression, start=begin, end=end, step=step)
+
+    def ask(self, what, **arguments):
         try:
-            return get(f"{self.base}/query?{urllib.parse.urlencode(arguments)}")["data"]["result"]
+            return get(f"{self.base}/{what}?{urllib.parse.urlencode(arguments)}")["data"]["result"]
         except urllib.error.HTTPError as error:
-            raise RuntimeError(f"{expression}: {error.read().decode()}") from error
+            raise RuntimeError(f"{arguments['query']}: {error.read().decode()}") from error
 
     def value(self, expression):
         samples = self.query(expression)
@@ -59,7 +65,7 @@ def expressions(monitoring):
     return found
 
 
-def plain(expression):
+def plain(expression, rate_interval="1m"):
     """As Grafana would send it, with all values of all variables chosen."""
-    expression = expression.replace("$__rate_interval", "1m")
+    expression = expression.replace("$__rate_interval", rate_interval)
     return re.sub(r"\$(instance|zone|sensor|service)\b", ".*", expression)

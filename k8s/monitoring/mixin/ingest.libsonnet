@@ -51,6 +51,6 @@ function(config)
                         ['sum by (sensor) (conntrack_sensor_dropped_packets_total{%s, place="buffer"})' % s, 'dropped by the buffer'],
                         ['sum by (sensor) (conntrack_sensor_packets_total{%s, outcome="duplicate"})' % s, 'came again'],
                         ['sum by (sensor) (conntrack_sensor_pending_packets{%s})' % s, 'pending'],
-                      ], about='Captured, filtered, dropped and pending are of the last session; the others count since the server began.'),
+                      ], about='Captured, filtered, dropped and pending are of the last session, as its sensor told within the last second; the others count since the server began.'),
                     ],
                   ])
