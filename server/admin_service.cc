@@ -19,12 +19,14 @@ struct Totals {
   std::array<uint64_t, kVerdictKinds> packets = {};
   std::array<uint64_t, kInvalidReasons> invalid = {};
   std::array<uint64_t, kEventTypes> events = {};
+  std::array<int64_t, kConnectionGauges> by_state = {};
   uint64_t evicted = 0;
 
   void Add(const Zone& zone) {
     for (size_t i = 0; i < kVerdictKinds; ++i) packets[i] += zone.packets[i].load();
     for (size_t i = 0; i < kInvalidReasons; ++i) invalid[i] += zone.invalid[i].load();
     for (size_t i = 0; i < kEventTypes; ++i) events[i] += zone.events[i].load();
+    for (size_t i = 0; i < kConnectionGauges; ++i) by_state[i] += zone.by_state[i].load();
     evicted += zone.evicted.load();
   }
 
@@ -36,6 +38,18 @@ struct Totals {
     out->set_invalid(of(VerdictKind::kInvalid));
     out->set_untracked(of(VerdictKind::kUntracked));
     out->set_table_full(of(VerdictKind::kTableFull));
+  }
+
+  void StatesToWire(v1::GetStatsResponse* out) const {
+    for (size_t gauge = 0; gauge < kConnectionGauges; ++gauge) {
+      // A reader may see a connection's end before its beginning.
+      if (by_state[gauge] <= 0) continue;
+      const GaugeName name = NameOfGauge(gauge);
+      v1::StateCount* count = out->add_states();
+      count->set_protocol(name.protocol);
+      count->set_state(name.state);
+      count->set_connections(static_cast<uint64_t>(by_state[gauge]));
+    }
   }
 };
 
@@ -107,6 +121,7 @@ grpc::ServerUnaryReactor* AdminService::GetStats(grpc::CallbackServerContext* co
   response->set_evicted_connections(totals.evicted);
   response->set_watchers(watch_stats_->watchers);
   response->set_lost_events(watch_stats_->lost_events);
+  totals.StatesToWire(response);
   return Finish(context, absl::OkStatus());
 }
 

@@ -1,5 +1,6 @@
 // conntrackctl as a process, against the real services over a real socket.
 #include <gmock/gmock.h>
+#include <google/protobuf/util/json_util.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "conntrack/channel.h"
 #include "conntrack/ingest.h"
+#include "conntrack/v1/admin_service.pb.h"
 #include "server/admin_service.h"
 #include "server/connection_service.h"
 #include "server/ingest_service.h"
@@ -349,6 +351,18 @@ TEST_F(ConntrackctlTest, StatsCountWhatWasDecided) {
   EXPECT_TRUE(std::regex_search(text, std::regex("\nconnections +3\n"))) << text;
   EXPECT_TRUE(std::regex_search(text, std::regex("\npackets new +3\n"))) << text;
   EXPECT_TRUE(std::regex_search(text, std::regex("\npackets established +3\n"))) << text;
+}
+
+TEST_F(ConntrackctlTest, StatsCountConnectionsByState) {
+  Feed({Mixture()});
+  v1::GetStatsResponse stats;
+  ASSERT_TRUE(
+      google::protobuf::util::JsonStringToMessage(Run({"stats", "-o", "json"}), &stats).ok());
+  std::vector<std::string> states;
+  for (const v1::StateCount& count : stats.states()) {
+    states.push_back(absl::StrCat(count.protocol(), " ", count.state(), " ", count.connections()));
+  }
+  EXPECT_THAT(states, ElementsAre("tcp established 1", "udp unreplied 1", "icmp replied 1"));
 }
 
 TEST_F(ConntrackctlTest, ZonesSetChangesAndShowsTheSettings) {
