@@ -46,6 +46,7 @@ void AddCommandLine(CLI::App& app, Invocation& invocation) {
   AddGetVerb(app, invocation);
   AddCountVerb(app, invocation);
   AddWatchVerb(app, invocation);
+  AddTopVerb(app, invocation);
   AddStatsVerb(app, invocation);
   AddSensorsVerb(app, invocation);
   AddZonesVerb(app, invocation);

@@ -14,6 +14,7 @@ void AddGetVerb(CLI::App& app, Invocation& invocation);
 void AddCountVerb(CLI::App& app, Invocation& invocation);
 void AddWatchVerb(CLI::App& app, Invocation& invocation);
 void AddStatsVerb(CLI::App& app, Invocation& invocation);
+void AddTopVerb(CLI::App& app, Invocation& invocation);
 void AddSensorsVerb(CLI::App& app, Invocation& invocation);
 void AddZonesVerb(CLI::App& app, Invocation& invocation);
 void AddDrainVerb(CLI::App& app, Invocation& invocation);
