@@ -52,6 +52,7 @@ void AddCommandLine(CLI::App& app, Invocation& invocation) {
   AddZonesVerb(app, invocation);
   AddHealthVerb(app, invocation);
   AddDrainVerb(app, invocation);
+  AddCompletionVerb(app, invocation);
   AddVersionVerb(app, invocation);
   // After the verbs, which would inherit it.
   invocation.SetManual(app, Examples(), kNotes);

@@ -37,6 +37,12 @@ std::string Cause(const std::string& message) {
 
 }  // namespace
 
+std::vector<std::string> FormatNames() {
+  std::vector<std::string> names;
+  for (const auto& [name, format] : Formats()) names.push_back(name);
+  return names;
+}
+
 void Invocation::AddOptions(CLI::App& app) {
   const std::string group = "Options of every command";
   app.add_option("--server", channel_options_.server, "Where the server listens")

@@ -31,6 +31,8 @@ enum ExitCode {
 };
 
 enum class Format { kTable, kConntrack, kExtended, kJson, kJsonLines };
+// As -o takes them.
+std::vector<std::string> FormatNames();
 
 class Invocation {
  public:

@@ -1,5 +1,7 @@
 #include "client/cli/names.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -62,6 +64,28 @@ absl::StatusOr<std::string> ParseState(const std::string& text) {
                    "\" is none of SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, "
                    "TIME_WAIT, CLOSE, SYN_SENT2, and of SCTP CLOSED, COOKIE_WAIT, COOKIE_ECHOED, "
                    "ESTABLISHED, SHUTDOWN_SENT, SHUTDOWN_RECD, SHUTDOWN_ACK_SENT, HEARTBEAT_SENT"));
+}
+
+std::vector<std::string> ProtocolNames() {
+  std::vector<std::string> names;
+  for (int number = 1; number <= 255; ++number) {
+    if (!v1::Protocol_IsValid(number)) continue;
+    names.push_back(ProtocolText(static_cast<v1::Protocol>(number)));
+  }
+  return names;
+}
+
+std::vector<std::string> StateNames() {
+  std::vector<std::string> names;
+  for (int state = v1::TcpState_MIN + 1; state <= v1::TcpState_MAX; ++state) {
+    names.push_back(Stripped(v1::TcpState_Name(state), "TCP_STATE_", state));
+  }
+  for (int state = v1::SctpState_MIN + 1; state <= v1::SctpState_MAX; ++state) {
+    const std::string name = Stripped(v1::SctpState_Name(state), "SCTP_STATE_", state);
+    // One of both.
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  return names;
 }
 
 std::string ClockText(v1::Clock clock) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "conntrack/v1/admin_service.pb.h"
@@ -21,6 +22,10 @@ std::string StateText(const v1::Connection& connection);
 
 // The name of a state of TCP or SCTP in capitals, from one in any case.
 absl::StatusOr<std::string> ParseState(const std::string& text);
+
+// All protocols that have a name, and all states, as they are typed: for completion.
+std::vector<std::string> ProtocolNames();
+std::vector<std::string> StateNames();
 
 // "server" or "packet".
 std::string ClockText(v1::Clock clock);

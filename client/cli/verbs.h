@@ -18,6 +18,8 @@ void AddTopVerb(CLI::App& app, Invocation& invocation);
 void AddSensorsVerb(CLI::App& app, Invocation& invocation);
 void AddZonesVerb(CLI::App& app, Invocation& invocation);
 void AddDrainVerb(CLI::App& app, Invocation& invocation);
+// `app` has to be the whole program: its other verbs are what is completed.
+void AddCompletionVerb(CLI::App& app, Invocation& invocation);
 void AddVersionVerb(CLI::App& app, Invocation& invocation);
 
 }  // namespace conntrack::cli

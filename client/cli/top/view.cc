@@ -163,7 +163,8 @@ std::string AmountText(double amount) {
     scaled /= 1000;
     ++unit;
   }
-  return absl::StrFormat(unit > 0 && scaled < 9.95 ? "%.1f%s" : "%.0f%s", scaled, kUnits[unit]);
+  const int digits = unit > 0 && scaled < 9.95 ? 1 : 0;
+  return absl::StrFormat("%.*f%s", digits, scaled, kUnits[unit]);
 }
 
 std::string RateText(const Rate& rate) { return rate.has_value() ? AmountText(*rate) : "-"; }

@@ -1,0 +1,49 @@
+// A command line as a tree of plain values, for those that write about it: completion and
+// manual pages.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+#include <vector>
+
+namespace conntrack::cli {
+
+struct OptionEntry {
+  // "-o", "--output"; none for an argument.
+  std::vector<std::string> names;
+  // What stands for its value, "FORMAT"; empty for a switch. The name of an argument.
+  std::string value_name;
+  // The values that it can have, as far as they can be named.
+  std::vector<std::string> values;
+  std::string description;
+  // As the program has it; empty for none.
+  std::string default_value;
+  // The environment variable; empty for none.
+  std::string variable;
+  // Heading under which the help shows it.
+  std::string group;
+  bool required = false;
+  bool repeated = false;
+
+  bool is_argument() const { return names.empty(); }
+  bool takes_value() const { return !value_name.empty(); }
+};
+
+struct Command {
+  // "list", "zones set"; empty for the program.
+  std::string path;
+  std::string description;
+  // Its own, in the order of the help; arguments are among them.
+  std::vector<OptionEntry> options;
+  std::vector<Command> commands;
+  // What it was made from.
+  const CLI::App* app = nullptr;
+
+  // The last word of the path.
+  std::string name() const { return path.substr(path.rfind(' ') + 1); }
+};
+
+// The tree below and with `app`, which is the program.
+Command TreeOf(const CLI::App& app);
+
+}  // namespace conntrack::cli
