@@ -54,6 +54,7 @@ void AddCommandLine(CLI::App& app, Invocation& invocation) {
   AddDrainVerb(app, invocation);
   AddCompletionVerb(app, invocation);
   AddVersionVerb(app, invocation);
+  AddConntrackVerb(app, invocation);
   // After the verbs, which would inherit it.
   invocation.SetManual(app, Examples(), kNotes);
 }

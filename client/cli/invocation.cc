@@ -130,7 +130,7 @@ int Invocation::Run() {
   output_.Flush();
   if (status.ok()) status = output_.status();
   // Whoever closed the output has seen enough.
-  if (status.ok() || (output_.closed() && output_.status().ok())) return kExitOk;
+  if (status.ok() || (output_.closed() && output_.status().ok())) return exit_code_;
   return complain(status);
 }
 

@@ -52,6 +52,9 @@ class Invocation {
   // What was set; nothing for a verb without.
   const Manual& ManualOf(const CLI::App& verb) const;
 
+  // What Run returns when the verb went well: conntrack(8) has exit codes of its own.
+  void set_exit_code(int code) { exit_code_ = code; }
+
   // Runs the chosen verb, flushes the output and complains on standard error.
   int Run();
 
@@ -93,6 +96,7 @@ class Invocation {
   Output output_;
   std::shared_ptr<grpc::Channel> channel_;
   std::function<absl::Status()> verb_;
+  int exit_code_ = kExitOk;
   std::map<const CLI::App*, Manual> manuals_;
 };
 

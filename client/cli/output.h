@@ -24,6 +24,8 @@ class Output {
   // Writes what is held.
   void Flush();
 
+  int descriptor() const { return descriptor_; }
+
   // Nobody reads any more, or writing failed: there is no point in going on.
   bool closed() const { return closed_; }
 

@@ -21,5 +21,6 @@ void AddDrainVerb(CLI::App& app, Invocation& invocation);
 // `app` has to be the whole program: its other verbs are what is completed.
 void AddCompletionVerb(CLI::App& app, Invocation& invocation);
 void AddVersionVerb(CLI::App& app, Invocation& invocation);
+void AddConntrackVerb(CLI::App& app, Invocation& invocation);
 
 }  // namespace conntrack::cli
