@@ -52,6 +52,7 @@ std::string LocalTime(const google::protobuf::Timestamp& time) {
 
 void AppendTimes(const v1::Connection& connection, const ConntrackParts& parts, std::string* line) {
   absl::StrAppend(line, " delta-time=", AgeSeconds(connection, parts));
+  if (!parts.moments) return;
   absl::StrAppend(line, " [start=", LocalTime(connection.create_time()), "]");
   if (parts.ended) absl::StrAppend(line, " [stop=", LocalTime(*parts.until), "]");
 }
@@ -110,6 +111,7 @@ ConntrackParts PartsOf(const v1::Event& event) {
   parts.counters = gone;
   parts.mark = event.connection().mark() != 0 || (asked && !gone);
   parts.labels = event.type() == v1::EVENT_TYPE_NEW || relabelled;
+  parts.tags = !gone;
   parts.uses = 0;
   if (gone) parts.until = event.time();
   parts.ended = gone;

@@ -22,11 +22,15 @@ struct ConntrackParts {
   bool counters = true;
   bool mark = true;
   bool labels = true;
+  // The verification tags of SCTP.
+  bool tags = true;
   // The kernel's reference count, which means nothing here: 1 in a listing, 2
   // where one entry was asked for. 0: it is not told.
   int uses = 1;
   // Until when its age is counted. Absent: times are not told.
   std::optional<google::protobuf::Timestamp> until;
+  // When it began and ended; else its age alone.
+  bool moments = true;
   // It ended then.
   bool ended = false;
 };

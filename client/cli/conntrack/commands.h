@@ -27,7 +27,7 @@ absl::StatusOr<int> RunUpdate(Invocation& invocation, const ConntrackOptions& op
 // -E: shows events until SIGINT or SIGTERM.
 absl::StatusOr<int> RunEvents(Invocation& invocation, const ConntrackOptions& options);
 
-// -F: ends all connections, or those of one family.
+// -F: ends all connections; like the original it does not look at --family.
 absl::StatusOr<int> RunFlush(Invocation& invocation, const ConntrackOptions& options);
 
 // -C: says how many there are.

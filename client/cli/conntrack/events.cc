@@ -26,12 +26,14 @@ void TellLoss(const v1::LossNotice& loss) {
 absl::Status Follow(Invocation& invocation, client::Watcher& watcher, const Selection& selection,
                     ConntrackPrinter& printer) {
   bool connected = false;
+  bool away = false;
   while (!invocation.output().closed()) {
     const absl::StatusOr<client::WatchItem> item = watcher.Next();
     if (!item.ok()) return item.status();
     switch (item->kind) {
       case client::WatchItem::Kind::kMessage:
         connected = true;
+        away = false;
         if (item->message.has_loss()) TellLoss(item->message.loss());
         for (const v1::Event& event : item->message.events().events()) {
           if (selection.Has(event)) printer.Print(event);
@@ -43,7 +45,10 @@ absl::Status Follow(Invocation& invocation, client::Watcher& watcher, const Sele
         break;
       case client::WatchItem::Kind::kDisconnected:
         if (!connected) return item->status;
-        Tell(absl::StrCat("WARNING: ", invocation.Sentence(item->status), "; trying again"));
+        // Once an outage, not once a try.
+        if (!away)
+          Tell(absl::StrCat("WARNING: ", invocation.Sentence(item->status), "; trying again"));
+        away = true;
         break;
     }
     invocation.output().Flush();

@@ -43,9 +43,10 @@ void AppendTransport(const v1::Connection& connection, std::string* line) {
 
 }  // namespace
 
-std::string ConntrackSaveLine(const v1::Connection& connection, char command, bool timeout) {
+std::string ConntrackSaveLine(const v1::Connection& connection, char command,
+                              const ConntrackParts& parts) {
   std::string line = absl::StrCat("-", std::string(1, command));
-  if (timeout) absl::StrAppend(&line, " -t ", connection.timeout().seconds());
+  if (parts.timeout) absl::StrAppend(&line, " -t ", connection.timeout().seconds());
   absl::StrAppend(&line, " -u ", StatusText(connection.status()));
   if (connection.zone() != 0) absl::StrAppend(&line, " -w ", connection.zone());
   AppendAddresses(connection, &line);
@@ -55,7 +56,7 @@ std::string ConntrackSaveLine(const v1::Connection& connection, char command, bo
   AppendTransport(connection, &line);
   const std::string state = StateText(connection);
   if (!state.empty()) absl::StrAppend(&line, " --state ", state);
-  if (connection.has_sctp()) {
+  if (connection.has_sctp() && parts.tags) {
     absl::StrAppend(&line, " --orig-vtag ", connection.sctp().original_verification_tag(),
                     " --reply-vtag ", connection.sctp().reply_verification_tag());
   }
@@ -66,7 +67,7 @@ std::string ConntrackSaveLine(const v1::Event& event) {
   const char command = event.type() == v1::EVENT_TYPE_NEW      ? 'A'
                        : event.type() == v1::EVENT_TYPE_UPDATE ? 'U'
                                                                : 'D';
-  return absl::StrCat(ConntrackSaveLine(event.connection(), command, PartsOf(event).timeout),
+  return absl::StrCat(ConntrackSaveLine(event.connection(), command, PartsOf(event)),
                       UserspaceSuffix(event));
 }
 

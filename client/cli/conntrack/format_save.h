@@ -3,14 +3,15 @@
 
 #include <string>
 
+#include "client/cli/format_conntrack.h"
 #include "conntrack/v1/types.pb.h"
 #include "conntrack/v1/watch_service.pb.h"
 
 namespace conntrack::cli {
 
-// "-A …", or what else `command` says, without its end. Without `timeout` none is
-// told.
-std::string ConntrackSaveLine(const v1::Connection& connection, char command, bool timeout);
+// "-A …", or what else `command` says, without its end.
+std::string ConntrackSaveLine(const v1::Connection& connection, char command,
+                              const ConntrackParts& parts);
 
 // -A, -U or -D, for an event.
 std::string ConntrackSaveLine(const v1::Event& event);

@@ -67,8 +67,10 @@ std::string Times(const v1::Connection& connection, const ConntrackParts& parts)
   const auto nanos = [](const google::protobuf::Timestamp& time) {
     return time.seconds() * kNanosPerSecond + time.nanos();
   };
-  return absl::StrCat("<timestamp>", Element("start", nanos(connection.create_time())),
-                      parts.ended ? Element("stop", nanos(*parts.until)) : "", "</timestamp>",
+  const std::string moments =
+      absl::StrCat("<timestamp>", Element("start", nanos(connection.create_time())),
+                   parts.ended ? Element("stop", nanos(*parts.until)) : "", "</timestamp>");
+  return absl::StrCat(parts.moments ? moments : "",
                       Element("deltatime", AgeSeconds(connection, parts)));
 }
 

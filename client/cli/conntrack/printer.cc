@@ -35,11 +35,13 @@ void ConntrackPrinter::Write(const std::string& line) {
 void ConntrackPrinter::Print(const v1::Connection& connection) {
   // Whoever asked for one entry holds a reference to it while it is printed.
   const bool one = options_.command == Command::kGet || options_.command == Command::kUpdate;
-  const ConntrackParts parts = PartsOf(connection, one ? 2 : 1);
+  ConntrackParts parts = PartsOf(connection, one ? 2 : 1);
+  // conntrack(8) leaves them out of what it changed.
+  parts.moments = options_.command != Command::kDelete && options_.command != Command::kUpdate;
   if (Has(kXml)) {
     Write(ConntrackXml(connection, style_, parts));
   } else if (Has(kSave)) {
-    Write(ConntrackSaveLine(connection, options_.command == Command::kDelete ? 'D' : 'A', true));
+    Write(ConntrackSaveLine(connection, options_.command == Command::kDelete ? 'D' : 'A', parts));
   } else {
     Write(ConntrackLine(connection, style_, parts));
   }

@@ -1,6 +1,4 @@
 // Commands about all connections at once: -F, -C and -S.
-#include <sys/socket.h>
-
 #include "absl/strings/str_cat.h"
 #include "client/cli/conntrack/commands.h"
 #include "client/cli/conntrack/tell.h"
@@ -11,11 +9,7 @@ namespace conntrack::cli {
 
 absl::StatusOr<int> RunFlush(Invocation& invocation, const ConntrackOptions& options) {
   v1::DeleteConnectionsRequest request;
-  if (options.family == 0) {
-    request.set_all(true);
-  } else {
-    request.set_filter(options.family == AF_INET ? "family = 4" : "family = 6");
-  }
+  request.set_all(true);
   v1::DeleteConnectionsResponse response;
   const absl::Status status = invocation.Call<v1::ConnectionService>(
       &v1::ConnectionService::Stub::DeleteConnections, request, &response);

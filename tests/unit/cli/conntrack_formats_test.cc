@@ -41,13 +41,14 @@ v1::Connection Tunnel() {
 }
 
 TEST(ConntrackSaveTest, IsACommand) {
-  EXPECT_EQ(ConntrackSaveLine(Association(), 'A', true),
+  EXPECT_EQ(ConntrackSaveLine(Association(), 'A', PartsOf(Association(), 1)),
             "-A -t 99 -u UNSET -s 10.0.0.1 -d 10.0.0.2 -r 10.0.0.2 -q 10.0.0.1 -p sctp --sport "
             "1001 --dport 53 --reply-port-src 53 --reply-port-dst 1001 --state ESTABLISHED "
             "--orig-vtag 1 --reply-vtag 2");
-  EXPECT_EQ(ConntrackSaveLine(Tunnel(), 'D', false),
-            "-D -u SEEN_REPLY,ASSURED -w 7 -s fd00::1 -d fd00::2 -r fd00::2 -q fd00::1 -p gre "
-            "--srckey 16 --dstkey 32 --reply-key-src 32 --reply-key-dst 16");
+  EXPECT_EQ(
+      ConntrackSaveLine(Tunnel(), 'D', PartsOf(Tunnel(), 1)),
+      "-D -t 99 -u SEEN_REPLY,ASSURED -w 7 -s fd00::1 -d fd00::2 -r fd00::2 -q fd00::1 -p gre "
+      "--srckey 16 --dstkey 32 --reply-key-src 32 --reply-key-dst 16");
 }
 
 TEST(ConntrackSaveTest, AnEventSaysWhatHappenedAndThatAUserAskedForIt) {
