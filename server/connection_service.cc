@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/connection_count.h"
 #include "server/connection_list.h"
 #include "server/query_step.h"
 #include "server/status.h"
@@ -17,12 +18,8 @@ namespace {
 // A count that groups visits so many: it only copies what counts.
 constexpr size_t kNotesPerStep = 128;
 
-// What the groups of a count may take: 128 bytes each with four addresses, 88 with
-// two.
-constexpr size_t kGroupsMax = 1u << 20;
+// Counts that may group at the same time, as groups take memory.
 constexpr int kGroupingMax = 4;
-constexpr int32_t kTopDefault = 100;
-constexpr int32_t kTopMax = 10'000;
 
 // One query on two cores leaves one to ingest.
 size_t QueryThreadCount() {
@@ -55,12 +52,8 @@ struct ConnectionService::Counting {
   std::atomic<int>* grouping = nullptr;
   Filter filter;
   Time server_now;
-  size_t top = 0;
-  GroupOrder order = GroupOrder::kConnections;
   ScanPosition position;
-  uint64_t count = 0;
-  // Null when it does not group.
-  std::unique_ptr<Groups> groups;
+  std::unique_ptr<ConnectionCount> count;
   // Of the call.
   const grpc::CallbackServerContext* context = nullptr;
   grpc::ServerUnaryReactor* reactor = nullptr;
@@ -215,73 +208,42 @@ absl::Status ConnectionService::Get(const v1::GetConnectionRequest& request,
 
 absl::StatusOr<std::shared_ptr<ConnectionService::Counting>> ConnectionService::MakeCounting(
     const v1::CountConnectionsRequest& request) {
-  if (request.top() < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("top ", request.top(), " is below 0"));
-  }
-  if (!v1::GroupOrder_IsValid(request.order_by())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("order_by ", static_cast<int>(request.order_by()), " is unknown"));
-  }
   absl::StatusOr<Filter> filter = CompileFilter(request.filter());
   if (!filter.ok()) return filter.status();
   auto counting = std::make_shared<Counting>();
   counting->filter = *std::move(filter);
   counting->server_now = clock_->Now();
-  if (request.group_by().empty()) return counting;
-  const std::vector<std::string> fields(request.group_by().begin(), request.group_by().end());
-  absl::StatusOr<Grouping> grouping = Grouping::Compile(fields, wire_.slot_count);
-  if (!grouping.ok()) return grouping.status();
+  absl::StatusOr<std::unique_ptr<ConnectionCount>> count =
+      ConnectionCount::Make(request, wire_.slot_count);
+  if (!count.ok()) return count.status();
+  counting->count = *std::move(count);
+  if (!counting->count->has_groups()) return counting;
   counting->grouping = &grouping_;
   if (grouping_.fetch_add(1) >= kGroupingMax) {
     return absl::ResourceExhaustedError(
         absl::StrCat(kGroupingMax, " counts with group_by are under way already"));
   }
-  counting->groups = std::make_unique<Groups>(*std::move(grouping), kGroupsMax);
-  counting->top =
-      static_cast<size_t>(request.top() == 0 ? kTopDefault : std::min(request.top(), kTopMax));
-  counting->order = FromWire(request.order_by());
   return counting;
 }
 
 bool ConnectionService::Count(Counting* counting) {
-  Groups* const groups = counting->groups.get();
+  ConnectionCount* const count = counting->count.get();
   ScanStepOptions step{.server_now = counting->server_now,
                        .filter = &counting->filter,
                        .places_max = PlacesPerStep(counting->filter)};
-  if (groups != nullptr) step.visits_max = kNotesPerStep;
-  const auto count = [&](const ConnectionRef& connection, Time) {
-    ++counting->count;
-    if (groups != nullptr) groups->Note(connection);
-  };
+  if (count->has_groups()) step.visits_max = kNotesPerStep;
+  const auto note = [count](const ConnectionRef& connection, Time) { count->Note(connection); };
   bool more = true;
   for (size_t places = 0; more && places < kPlacesPerSlice; places += step.places_max) {
-    more = tracker_->Scan(&counting->position, step, count).more;
-    if (groups != nullptr) groups->Settle();
+    more = tracker_->Scan(&counting->position, step, note).more;
+    count->Settle();
   }
   const bool cancelled = counting->context->IsCancelled();
   if (more && !cancelled) return true;
-  if (!cancelled) AnswerCount(*counting, counting->response);
+  if (!cancelled) count->Answer(*sensors_, counting->response);
   Finish(counting->reactor,
          cancelled ? absl::CancelledError("the client is gone") : absl::OkStatus());
   return false;
-}
-
-void ConnectionService::AnswerCount(const Counting& counting,
-                                    v1::CountConnectionsResponse* response) const {
-  response->set_count(counting.count);
-  if (counting.groups == nullptr) return;
-  const auto sensor_id = [this](uint16_t index) { return sensors_->IdOf(index); };
-  const Groups::Largest largest = counting.groups->Top(counting.top, counting.order);
-  for (const Groups::Group& group : largest.groups) {
-    v1::ConnectionGroup* const out = response->add_groups();
-    for (std::string& value : counting.groups->grouping().Text(group.key, sensor_id)) {
-      out->add_values(std::move(value));
-    }
-    ToWire(group.sums, out);
-  }
-  if (largest.other.connections > 0) ToWire(largest.other, response->mutable_other());
-  response->set_other_groups(largest.other_groups);
-  response->set_groups_exceeded(largest.exceeded);
 }
 
 }  // namespace conntrack

@@ -101,7 +101,6 @@ class ConnectionService final : public ConnectionServiceMethods {
       const v1::CountConnectionsRequest& request);
   // A slice of the work: true when there is more.
   bool Count(Counting* counting);
-  void AnswerCount(const Counting& counting, v1::CountConnectionsResponse* response) const;
   absl::StatusOr<Filter> CompileFilter(const std::string& text) const;
 
   const ConnectionServiceOptions options_;

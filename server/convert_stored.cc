@@ -140,7 +140,6 @@ absl::Status ReadTimes(const v1::Connection& connection, Time now, StoredConnect
   if (!left.has_value() || std::chrono::floor<std::chrono::seconds>(*left) > kRequestTimeoutMax) {
     return absl::InvalidArgumentError(absl::StrCat(text, "ns is not between 0s and 3456000s"));
   }
-  if (*left <= Duration(0)) return absl::OutOfRangeError("no time is left");
   out->extra.created = *created;
   out->record.deadline = now + *left;
   const auto since_seen = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -150,10 +149,8 @@ absl::Status ReadTimes(const v1::Connection& connection, Time now, StoredConnect
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<StoredConnection> FromWire(const v1::Connection& connection, Time now,
-                                          const SensorRegistry& sensors) {
+absl::StatusOr<StoredConnection> Read(const v1::Connection& connection, Time now,
+                                      const SensorRegistry& sensors) {
   StoredConnection out = {};
   absl::Status status = ReadTuple(connection, &out);
   if (status.ok()) status = ReadProtocol(connection, &out.record);
@@ -172,6 +169,28 @@ absl::StatusOr<StoredConnection> FromWire(const v1::Connection& connection, Time
                      counters(connection.reply_counters())};
   out.extra.mark = connection.mark();
   return out;
+}
+
+}  // namespace
+
+absl::StatusOr<StoredConnection> FromWire(const v1::Connection& connection, Time now,
+                                          const SensorRegistry& sensors) {
+  absl::StatusOr<StoredConnection> read = Read(connection, now, sensors);
+  if (read.ok() && read->record.deadline <= now) return absl::OutOfRangeError("no time is left");
+  return read;
+}
+
+absl::StatusOr<ToldConnection> ToldFromWire(const v1::Connection& connection,
+                                            const SensorRegistry& sensors) {
+  const auto expires = ReadPast("expire_time", true, connection.expire_time(), Time::max());
+  if (!expires.ok()) return expires.status();
+  const Time now = *expires - FromWire(connection.timeout()).value_or(Duration(0));
+  absl::StatusOr<StoredConnection> read = Read(connection, now, sensors);
+  if (!read.ok()) return read.status();
+  read->extra.id = connection.id();
+  read->extra.zone_id = connection.zone();
+  read->record.status = static_cast<uint16_t>(connection.status());
+  return ToldConnection{*read, now};
 }
 
 }  // namespace conntrack

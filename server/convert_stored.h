@@ -1,7 +1,7 @@
 // A connection as a caller describes it, to be restored: v1.Connection to
 // StoredConnection.
 //
-// Pure function; thread-safe.
+// Pure functions; thread-safe.
 #pragma once
 
 #include "absl/status/statusor.h"
@@ -20,5 +20,17 @@ inline constexpr uint16_t kNoSensor = UINT16_MAX;
 // OutOfRange for one that has no time left.
 absl::StatusOr<StoredConnection> FromWire(const v1::Connection& connection, Time now,
                                           const SensorRegistry& sensors);
+
+// A connection as a server told of it, at the moment when it did.
+struct ToldConnection {
+  StoredConnection connection;
+  // The clock of its zone.
+  Time now;
+};
+
+// The same connection that the server wrote: id, zone and status are read too, and no time
+// may be left. InvalidArgument, naming the field and the value, for one that cannot be.
+absl::StatusOr<ToldConnection> ToldFromWire(const v1::Connection& connection,
+                                            const SensorRegistry& sensors);
 
 }  // namespace conntrack

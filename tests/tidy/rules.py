@@ -17,7 +17,11 @@ BANNED_WORDS = frozenset(
 # Files of server/ that may include both the wire and the tracker: `convert`
 # translates, the services call it. Everything else knows one side.
 BOTH_SIDES = re.compile(
-    r"server/(convert(_(packets|columns|sparse|connection|event|stored))?|(ingest|connection|watch|admin)_service|connection_(explain|export|fields|import|list|lookup|page|writes)|ingest_stream|watcher)\.(h|cc)")
+    r"server/(convert(_(packets|columns|sparse|connection|event|stored))?|(ingest|connection|watch|admin)_service|connection_(count|explain|export|fields|import|list|lookup|page|writes)|ingest_stream|watcher)\.(h|cc)")
+
+# The file of client/ that may include server/: it asks a saved export with the server's own
+# filter, groups and converters, so that there is one of each.
+ASKS_SAVED = "client/cli/saved_query.cc"
 
 # Files of tests/ that may sleep, with the reason.
 MAY_SLEEP = {
@@ -67,7 +71,7 @@ def includes_point_one_way(tree):
     for path, text in tree.matching(_CPP):
         names = cpp.includes(text)
         for number, name in names:
-            if path.startswith("client/") and name.startswith('"server/'):
+            if path.startswith("client/") and name.startswith('"server/') and path != ASKS_SAVED:
                 findings.append(f"{path}:{number}: client may not include {name}")
             if path.startswith("server/") and name.startswith('"client/'):
                 findings.append(f"{path}:{number}: server may not include {name}")
