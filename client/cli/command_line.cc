@@ -12,11 +12,15 @@ namespace {
 const char kNotes[] =
     R"(Data goes to standard output, everything else to standard error.
 
-Exit codes: 0 success; 1 the server or the network failed; 2 wrong usage, bad
-filters included; 3 not found.
+Exit codes: 0 success, also when the reader of the output goes away; 1 the server,
+the network or a file failed, or an import left some out; 2 wrong usage, bad
+filters and configuration files included; 3 not found.
 
-Every option of every command can be given in the environment as well:
-CONNTRACKCTL_SERVER, CONNTRACKCTL_TLS_CA and so on.)";
+Every option of every command can be given in the environment as well, as
+CONNTRACKCTL_SERVER, CONNTRACKCTL_TLS_CA and so on, and in a configuration file, as
+server, tls_ca and so on: "server: HOST:PORT". Flags count more than the
+environment, and that more than the file: ~/.config/conntrack/ctl.yaml, then
+/etc/conntrack/ctl.yaml, or the one of --config alone.)";
 
 std::vector<Example> Examples() {
   return {
@@ -47,6 +51,13 @@ void AddCommandLine(CLI::App& app, Invocation& invocation) {
   AddCountVerb(app, invocation);
   AddWatchVerb(app, invocation);
   AddTopVerb(app, invocation);
+  AddLookupVerb(app, invocation);
+  AddExplainVerb(app, invocation);
+  AddUpdateVerb(app, invocation);
+  AddDeleteVerb(app, invocation);
+  AddFlushVerb(app, invocation);
+  AddExportVerb(app, invocation);
+  AddImportVerb(app, invocation);
   AddStatsVerb(app, invocation);
   AddSensorsVerb(app, invocation);
   AddZonesVerb(app, invocation);

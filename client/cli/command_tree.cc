@@ -24,7 +24,7 @@ std::vector<std::string> ListedValues(const std::string& type_name) {
 
 // What can stand for a value of this name.
 std::vector<std::string> ValuesNamed(const std::string& value_name) {
-  if (value_name == "FORMAT") return FormatNames();
+  if (value_name == "FORMAT") return FormatNames(ConnectionFormats());
   if (value_name == "PROTOCOL") return ProtocolNames();
   if (value_name == "STATE") return StateNames();
   return {};

@@ -1,17 +1,23 @@
 #include "client/cli/connection_printer.h"
 
+#include "client/cli/connection_columns.h"
 #include "client/cli/format_conntrack.h"
 #include "client/cli/format_json.h"
 
 namespace conntrack::cli {
 
 ConnectionPrinter::ConnectionPrinter(Invocation& invocation)
-    : output_(invocation.output()), format_(invocation.format()), table_(ConnectionColumns()) {}
+    : output_(invocation.output()),
+      format_(invocation.format()),
+      table_(IsRows(format_) ? ConnectionColumns(format_) : std::vector<Table::Column>(),
+             invocation.table_style()) {}
 
 void ConnectionPrinter::Print(const v1::Connection& connection) {
   switch (format_) {
     case Format::kTable:
-      table_.Add(ConnectionRow(connection));
+    case Format::kWide:
+    case Format::kCsv:
+      table_.Add(ConnectionRow(format_, connection));
       break;
     case Format::kConntrack:
     case Format::kExtended:
@@ -29,7 +35,7 @@ void ConnectionPrinter::Print(const v1::Connection& connection) {
 }
 
 void ConnectionPrinter::EndPage() {
-  if (format_ == Format::kTable) output_.Write(table_.Flush());
+  if (IsRows(format_)) output_.Write(table_.Flush());
   output_.Flush();
 }
 

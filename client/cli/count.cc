@@ -11,9 +11,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/answer.h"
 #include "client/cli/filter_flags.h"
-#include "client/cli/format_json.h"
-#include "client/cli/format_table.h"
+#include "client/cli/saved_query.h"
 #include "client/cli/verbs.h"
 #include "conntrack/v1/connection_service.grpc.pb.h"
 
@@ -25,6 +25,7 @@ struct CountOptions {
   std::vector<std::string> group_by;
   int32_t top = 20;
   std::string order_by = "connections";
+  std::string input_file;
 };
 
 const std::map<std::string, v1::GroupOrder>& Orders() {
@@ -37,19 +38,27 @@ const std::map<std::string, v1::GroupOrder>& Orders() {
 
 }  // namespace
 
-std::string GroupsTable(const std::vector<std::string>& group_by,
-                        const v1::CountConnectionsResponse& response) {
+std::vector<Table::Column> CountColumns(const std::vector<std::string>& group_by) {
   std::vector<Table::Column> columns;
+  if (group_by.empty()) return {{"CONNECTIONS", true}};
   columns.reserve(group_by.size() + 3);
   for (const std::string& field : group_by) columns.push_back({absl::AsciiStrToUpper(field)});
   for (const char* amount : {"CONNECTIONS", "PACKETS", "BYTES"}) columns.push_back({amount, true});
-  Table table(columns);
+  return columns;
+}
+
+void AddCounts(const std::vector<std::string>& group_by,
+               const v1::CountConnectionsResponse& response, Table* table) {
+  if (group_by.empty()) {
+    table->Add({absl::StrCat(response.count())});
+    return;
+  }
   const auto add = [&](std::vector<std::string> row, const v1::ConnectionGroup& group) {
     row.resize(group_by.size());
     for (const uint64_t amount : {group.connections(), group.packets(), group.bytes()}) {
       row.push_back(absl::StrCat(amount));
     }
-    table.Add(std::move(row));
+    table->Add(std::move(row));
   };
   for (const v1::ConnectionGroup& group : response.groups()) {
     std::vector<std::string> row(group.values().begin(), group.values().end());
@@ -64,7 +73,6 @@ std::string GroupsTable(const std::vector<std::string>& group_by,
                       ")")},
         response.other());
   }
-  return table.Flush();
 }
 
 namespace {
@@ -80,20 +88,22 @@ absl::Status Count(Invocation& invocation, const CountOptions& options) {
     request.set_order_by(Orders().at(options.order_by));
   }
   v1::CountConnectionsResponse response;
-  const absl::Status status = invocation.Call<v1::ConnectionService>(
-      &v1::ConnectionService::Stub::CountConnections, request, &response);
-  if (!status.ok()) return status;
-  switch (invocation.format()) {
-    case Format::kJson:
-      invocation.output().Write(JsonText(response));
-      break;
-    case Format::kJsonLines:
-      invocation.output().Write(JsonLine(response) + "\n");
-      break;
-    default:
-      invocation.output().Write(options.group_by.empty() ? absl::StrCat(response.count(), "\n")
-                                                         : GroupsTable(options.group_by, response));
+  if (options.input_file.empty()) {
+    const absl::Status status = invocation.Call<v1::ConnectionService>(
+        &v1::ConnectionService::Stub::CountConnections, request, &response);
+    if (!status.ok()) return status;
+  } else {
+    auto saved = CountSaved(options.input_file, request);
+    if (!saved.ok()) return saved.status();
+    response = *std::move(saved);
   }
+  if (IsTable(invocation.format()) && options.group_by.empty()) {
+    // A bare number, for scripts.
+    invocation.output().Write(absl::StrCat(response.count(), "\n"));
+    return absl::OkStatus();
+  }
+  PrintAnswer(invocation, response, CountColumns(options.group_by),
+              [&](Table* table) { AddCounts(options.group_by, response, table); });
   return absl::OkStatus();
 }
 
@@ -105,6 +115,7 @@ void AddCountVerb(CLI::App& app, Invocation& invocation) {
       invocation.AddVerb(app, "count", "Count the connections that are open",
                          [&invocation, options] { return Count(invocation, *options); });
   AddFilterFlags(*verb, &options->filter);
+  AddInputFile(*verb, &options->input_file);
   const std::string group = "Groups";
   auto* group_by = verb->add_option("--group-by", options->group_by,
                                     "Fields of the filter language, addresses with /LENGTH or "

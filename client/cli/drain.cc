@@ -2,9 +2,8 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
-#include "absl/strings/str_cat.h"
+#include "client/cli/answer.h"
 #include "client/cli/duration.h"
-#include "client/cli/format_json.h"
 #include "client/cli/verbs.h"
 #include "conntrack/v1/admin_service.grpc.pb.h"
 
@@ -16,17 +15,9 @@ absl::Status Drain(Invocation& invocation) {
   const absl::Status status = invocation.Call<v1::AdminService>(&v1::AdminService::Stub::Drain,
                                                                 v1::DrainRequest(), &response);
   if (!status.ok()) return status;
-  switch (invocation.format()) {
-    case Format::kJson:
-      invocation.output().Write(JsonText(response));
-      break;
-    case Format::kJsonLines:
-      invocation.output().Write(JsonLine(response) + "\n");
-      break;
-    default:
-      invocation.output().Write(absl::StrCat(invocation.server(), " drains; it exits within ",
-                                             DurationText(response.grace()), "\n"));
-  }
+  PrintAnswer(invocation, response, {{"SERVER"}, {"EXITS WITHIN", true}}, [&](Table* table) {
+    table->Add({invocation.server(), DurationText(response.grace())});
+  });
   return absl::OkStatus();
 }
 

@@ -20,13 +20,17 @@ class EventPrinter {
   void Print(const v1::WatchResponse& message);
   void PrintReset(const absl::Status& why);
 
+  // Ends the output: that of json is one array.
+  void End();
+
   // As many changes as wanted were printed.
   bool done() const { return count_ != 0 && printed_ >= count_; }
 
  private:
-  bool IsJson() const { return format_ == Format::kJson || format_ == Format::kJsonLines; }
   void PrintEvent(const v1::Event& event);
   void PrintSnapshot(const v1::SnapshotBatch& snapshot);
+  void AddRow(const google::protobuf::Timestamp& time, const std::string& event,
+              const v1::Connection& connection);
   // One object with one key.
   void PrintObject(const char* key, const std::string& value);
 
@@ -34,6 +38,7 @@ class EventPrinter {
   const Format format_;
   const uint64_t count_;
   uint64_t printed_ = 0;
+  bool first_object_ = true;
   ConnectionPrinter connections_;  // For snapshots as conntrack lines.
   Table table_;
 };

@@ -69,6 +69,19 @@ void AddFilterFlags(CLI::App& app, FilterFlags* flags) {
       ->excludes(assured);
 }
 
+void AddWriteFilterFlags(CLI::App& app, FilterFlags* flags, bool* all, bool* dry_run) {
+  AddFilterFlags(app, flags);
+  app.add_flag("--all", *all, "Every connection: instead of a filter");
+  app.add_flag("--dry-run", *dry_run, "Only count");
+}
+
+CLI::Option* AddInputFile(CLI::App& app, std::string* path) {
+  return app
+      .add_option("--input-file", *path,
+                  "Ask what export saved, and no server; - for standard input")
+      ->type_name("FILE");
+}
+
 absl::StatusOr<std::string> FilterText(const FilterFlags& flags) {
   std::vector<std::string> terms;
   if (!flags.protocol.empty()) {

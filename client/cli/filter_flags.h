@@ -27,6 +27,12 @@ struct FilterFlags {
 // Adds the flags to `app`; it keeps references into `flags`.
 void AddFilterFlags(CLI::App& app, FilterFlags* flags);
 
+// The same for a verb that changes what matches, with `--all` and `--dry-run`.
+void AddWriteFilterFlags(CLI::App& app, FilterFlags* flags, bool* all, bool* dry_run);
+
+// Adds `--input-file`: asks a saved export, and no server.
+CLI::Option* AddInputFile(CLI::App& app, std::string* path);
+
 // The AIP-160 filter of all flags together; empty when there are none.
 // InvalidArgument when a value means nothing.
 absl::StatusOr<std::string> FilterText(const FilterFlags& flags);

@@ -2,6 +2,8 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include "client/cli/json_writer.h"
+
 namespace conntrack::cli {
 namespace {
 
@@ -19,7 +21,10 @@ std::string Json(const google::protobuf::Message& message, bool lines) {
 
 }  // namespace
 
-std::string JsonLine(const google::protobuf::Message& message) { return Json(message, false); }
+std::string JsonLine(const google::protobuf::Message& message) {
+  std::string line;
+  return AppendJson(message, &line) ? line : Json(message, false);
+}
 
 std::string JsonText(const google::protobuf::Message& message) {
   std::string text = Json(message, true);

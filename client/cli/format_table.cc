@@ -3,28 +3,25 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "client/cli/duration.h"
-#include "client/cli/names.h"
+#include "absl/strings/str_replace.h"
+#include "client/cli/colour.h"
 
 namespace conntrack::cli {
 namespace {
 
-std::string EndpointText(const std::string& address, uint32_t port) {
-  if (absl::StrContains(address, ':')) return absl::StrCat("[", address, "]:", port);
-  return absl::StrCat(address, ":", port);
-}
-
-std::string FlagsText(const v1::Connection& connection) {
-  if (connection.assured()) return "assured";
-  return connection.seen_reply() ? "" : "unreplied";
+std::string CsvName(const std::string& heading) {
+  return absl::StrReplaceAll(absl::AsciiStrToLower(heading), {{" ", "_"}});
 }
 
 }  // namespace
 
-Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {
-  for (const Column& column : columns_) widths_.push_back(column.heading.size());
+Table::Table(std::vector<Column> columns, Style style)
+    : columns_(std::move(columns)), style_(style) {
+  for (const Column& column : columns_) {
+    widths_.push_back(std::max(column.width_min, column.heading.size()));
+  }
 }
 
 void Table::Add(std::vector<std::string> row) {
@@ -33,63 +30,50 @@ void Table::Add(std::vector<std::string> row) {
 }
 
 std::string Table::Flush() {
+  const bool csv = style_ == Style::kCsv;
   std::string text;
   if (!headed_) {
     std::vector<std::string> headings;
-    for (const Column& column : columns_) headings.push_back(column.heading);
-    text = Line(headings);
+    for (const Column& column : columns_) {
+      headings.push_back(csv ? CsvName(column.heading) : column.heading);
+    }
+    text = csv ? CsvLine(headings) : Line(headings, false);
     headed_ = true;
   }
-  for (const auto& row : rows_) text += Line(row);
+  for (const auto& row : rows_) text += csv ? CsvLine(row) : Line(row, style_ == Style::kColoured);
   rows_.clear();
   return text;
 }
 
-std::string Table::Line(const std::vector<std::string>& row) const {
+std::string Table::Line(const std::vector<std::string>& row, bool colours) const {
   std::string line;
+  // Spaces that nothing follows are left out.
+  size_t spaces = 0;
   for (size_t i = 0; i < row.size(); ++i) {
-    if (i > 0) line += "  ";
-    const std::string padding(widths_[i] - std::min(widths_[i], row[i].size()), ' ');
-    line += columns_[i].right ? padding + row[i] : row[i] + padding;
+    if (i > 0) spaces += 2;
+    const size_t padding = widths_[i] - std::min(widths_[i], row[i].size());
+    if (columns_[i].right) spaces += padding;
+    if (!row[i].empty()) {
+      line.append(spaces, ' ');
+      spaces = 0;
+      line += colours ? Coloured(row[i]) : row[i];
+    }
+    if (!columns_[i].right) spaces += padding;
   }
-  while (!line.empty() && line.back() == ' ') line.pop_back();
   return line + "\n";
 }
 
-std::string SourceText(const v1::Tuple& tuple) {
-  if (tuple.has_ports()) return EndpointText(tuple.source_address(), tuple.ports().source());
-  return tuple.source_address();
-}
-
-std::string DestinationText(const v1::Tuple& tuple) {
-  if (tuple.has_ports()) {
-    return EndpointText(tuple.destination_address(), tuple.ports().destination());
+std::string CsvLine(const std::vector<std::string>& fields) {
+  std::string line;
+  for (const std::string& field : fields) {
+    if (&field != &fields.front()) line += ',';
+    if (field.find_first_of(",\"\r\n") == std::string::npos) {
+      line += field;
+    } else {
+      absl::StrAppend(&line, "\"", absl::StrReplaceAll(field, {{"\"", "\"\""}}), "\"");
+    }
   }
-  std::string text = tuple.destination_address();
-  if (tuple.has_icmp()) {
-    absl::StrAppend(&text, " type=", tuple.icmp().type(), " id=", tuple.icmp().id());
-  }
-  return text;
-}
-
-std::vector<Table::Column> ConnectionColumns() {
-  return {{"PROTOCOL"},    {"STATE"},         {"SOURCE"}, {"DESTINATION"}, {"PACKETS", true},
-          {"BYTES", true}, {"EXPIRES", true}, {"FLAGS"},  {"ZONE", true},  {"ID", true}};
-}
-
-std::vector<std::string> ConnectionRow(const v1::Connection& connection) {
-  const v1::Counters& original = connection.original_counters();
-  const v1::Counters& reply = connection.reply_counters();
-  return {ProtocolText(connection.protocol()),
-          StateText(connection),
-          SourceText(connection.original()),
-          DestinationText(connection.original()),
-          absl::StrCat(original.packets(), "/", reply.packets()),
-          absl::StrCat(original.bytes(), "/", reply.bytes()),
-          DurationText(connection.timeout()),
-          FlagsText(connection),
-          absl::StrCat(connection.zone()),
-          absl::StrCat(connection.id())};
+  return line + "\r\n";
 }
 
 }  // namespace conntrack::cli

@@ -1,7 +1,7 @@
-// Rows under headings, each column as wide as it must be.
+// Rows under headings: as a table, each column as wide as it must be, or as CSV.
 //
-// Rows are held until Flush, which sizes the columns by them; columns never
-// shrink afterwards, so that the pages of a long listing stay aligned and
+// Rows of a table are held until Flush, which sizes the columns by them; columns
+// never shrink afterwards, so that the pages of a long listing stay aligned and
 // memory stays at one page.
 //
 // Not thread-safe.
@@ -10,18 +10,26 @@
 #include <string>
 #include <vector>
 
-#include "conntrack/v1/types.pb.h"
-
 namespace conntrack::cli {
 
 class Table {
  public:
+  enum class Style {
+    kPlain,
+    // The words that colour.h knows have their colour.
+    kColoured,
+    // RFC 4180. The names of the columns are the headings in small letters, with "_" for
+    // each space.
+    kCsv,
+  };
+
   struct Column {
     std::string heading;
     bool right = false;  // For numbers.
+    size_t width_min = 0;
   };
 
-  explicit Table(std::vector<Column> columns);
+  explicit Table(std::vector<Column> columns, Style style = Style::kPlain);
 
   // REQUIRES: one cell a column.
   void Add(std::vector<std::string> row);
@@ -30,20 +38,17 @@ class Table {
   std::string Flush();
 
  private:
-  std::string Line(const std::vector<std::string>& row) const;
+  std::string Line(const std::vector<std::string>& row, bool colours) const;
 
   const std::vector<Column> columns_;
+  const Style style_;
   std::vector<size_t> widths_;
   std::vector<std::vector<std::string>> rows_;
   bool headed_ = false;
 };
 
-// The columns of a table of connections, and the row of one.
-std::vector<Table::Column> ConnectionColumns();
-std::vector<std::string> ConnectionRow(const v1::Connection& connection);
-
-// "192.0.2.1:80", "[2001:db8::1]:80", or the address alone.
-std::string SourceText(const v1::Tuple& tuple);
-std::string DestinationText(const v1::Tuple& tuple);
+// One line of CSV, with its end, CR LF: a field that holds a comma, a quote or the end of a
+// line stands in quotes.
+std::string CsvLine(const std::vector<std::string>& fields);
 
 }  // namespace conntrack::cli

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/answer.h"
 #include "client/cli/verbs.h"
 
 namespace conntrack::cli {
@@ -67,10 +68,7 @@ absl::Status Health(Invocation& invocation, const std::string& service) {
     return absl::NotFoundError(absl::StrCat("the server has no service \"", service, "\""));
   }
   if (!status.ok()) return client::FromGrpcStatus(status);
-  const bool json =
-      invocation.format() == Format::kJson || invocation.format() == Format::kJsonLines;
-  const std::string state = Serves(answer) ? "SERVING" : "NOT_SERVING";
-  invocation.output().Write(json ? absl::StrCat("{\"status\":\"", state, "\"}\n") : state + "\n");
+  PrintWord(invocation, "status", Serves(answer) ? "SERVING" : "NOT_SERVING");
   if (!Serves(answer)) return absl::FailedPreconditionError("the server does not serve: it drains");
   return absl::OkStatus();
 }

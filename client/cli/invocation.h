@@ -15,6 +15,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/cli/colour.h"
+#include "client/cli/format.h"
+#include "client/cli/format_table.h"
 #include "client/cli/manual.h"
 #include "client/cli/output.h"
 #include "conntrack/channel.h"
@@ -30,10 +33,6 @@ enum ExitCode {
   kExitNotFound = 3,  // No such connection or zone.
 };
 
-enum class Format { kTable, kConntrack, kExtended, kJson, kJsonLines };
-// As -o takes them.
-std::vector<std::string> FormatNames();
-
 class Invocation {
  public:
   explicit Invocation(int output_descriptor) : output_(output_descriptor) {}
@@ -41,9 +40,10 @@ class Invocation {
   // Adds the options that all verbs share.
   void AddOptions(CLI::App& app);
 
-  // Adds a verb. `run` is called after parsing when it was the one chosen.
+  // Adds a verb that knows `formats`; another one is wrong usage. `run` is called after
+  // parsing when it was the one chosen.
   CLI::App* AddVerb(CLI::App& app, const std::string& name, const std::string& description,
-                    std::function<absl::Status()> run);
+                    std::function<absl::Status()> run, const Formats& formats = RowFormats());
 
   // Adds notes and examples to the help of `verb`, which is the program or one of its verbs,
   // and to its manual page. To be called once, after the verbs of `verb` were added.
@@ -60,6 +60,8 @@ class Invocation {
 
   Output& output() { return output_; }
   Format format() const { return format_; }
+  // How rows are written: as CSV, or as a table with colours or without.
+  Table::Style table_style() const;
   std::chrono::milliseconds timeout() const { return timeout_; }
   const std::string& server() const { return channel_options_.server; }
 
@@ -88,15 +90,27 @@ class Invocation {
   static void Say(const std::string& sentence);
 
  private:
+  // Takes from the configuration files what neither flags nor environment said.
+  absl::Status ReadConfig();
+  // Makes what it needs of the options that all verbs share.
+  absl::Status ReadOptions();
+
+  // The options that all verbs share, once they are added.
+  std::vector<CLI::Option*> options_;
   client::ChannelOptions channel_options_;
+  std::string config_;
   std::string timeout_text_ = "10s";
   std::string format_text_ = "table";
+  std::string colour_text_ = "auto";
   std::chrono::milliseconds timeout_{10'000};
   Format format_ = Format::kTable;
+  bool colours_ = false;
   Output output_;
   std::shared_ptr<grpc::Channel> channel_;
+  // Of the verb that was chosen.
   std::function<absl::Status()> verb_;
   int exit_code_ = kExitOk;
+  Formats formats_;
   std::map<const CLI::App*, Manual> manuals_;
 };
 

@@ -7,6 +7,8 @@
 
 #include "client/cli/connection_printer.h"
 #include "client/cli/filter_flags.h"
+#include "client/cli/follow.h"
+#include "client/cli/saved_query.h"
 #include "client/cli/verbs.h"
 #include "conntrack/v1/connection_service.grpc.pb.h"
 
@@ -19,15 +21,39 @@ constexpr int32_t kPageSize = 2'000;
 struct ListOptions {
   FilterFlags filter;
   uint64_t limit = 0;
+  bool follow = false;
+  std::string input_file;
 };
+
+// Prints at most `left` connections of a saved export.
+absl::Status ListFile(Invocation& invocation, const std::string& path, const std::string& filter,
+                      uint64_t left) {
+  ConnectionPrinter printer(invocation);
+  uint64_t printed = 0;
+  const absl::Status status = ListSaved(path, filter, [&](const v1::Connection& connection) {
+    printer.Print(connection);
+    if (++printed % kPageSize == 0) printer.EndPage();
+    return printed < left && !invocation.output().closed();
+  });
+  if (!status.ok()) return status;
+  printer.End();
+  return absl::OkStatus();
+}
 
 absl::Status List(Invocation& invocation, const ListOptions& options) {
   auto filter = FilterText(options.filter);
   if (!filter.ok()) return filter.status();
+  uint64_t left = options.limit == 0 ? UINT64_MAX : options.limit;
+  if (!options.input_file.empty()) return ListFile(invocation, options.input_file, *filter, left);
+  if (options.follow) {
+    FollowOptions follow;
+    follow.filter = *filter;
+    follow.snapshot = true;
+    return Follow(invocation, follow);
+  }
   ConnectionPrinter printer(invocation);
   v1::ListConnectionsRequest request;
   request.set_filter(*filter);
-  uint64_t left = options.limit == 0 ? UINT64_MAX : options.limit;
   do {
     request.set_page_size(static_cast<int32_t>(std::min<uint64_t>(left, kPageSize)));
     v1::ListConnectionsResponse page;
@@ -50,13 +76,18 @@ absl::Status List(Invocation& invocation, const ListOptions& options) {
 
 void AddListVerb(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<ListOptions>();
-  CLI::App* verb =
-      invocation.AddVerb(app, "list", "List the connections that are open",
-                         [&invocation, options] { return List(invocation, *options); });
+  CLI::App* verb = invocation.AddVerb(
+      app, "list", "List the connections that are open",
+      [&invocation, options] { return List(invocation, *options); }, ConnectionFormats());
   AddFilterFlags(*verb, &options->filter);
-  verb->add_option("--limit", options->limit, "Stop after this many; 0 for no limit")
-      ->type_name("N")
-      ->capture_default_str();
+  auto* limit = verb->add_option("--limit", options->limit, "Stop after this many; 0 for no limit")
+                    ->type_name("N")
+                    ->capture_default_str();
+  auto* input = AddInputFile(*verb, &options->input_file);
+  verb->add_flag("--follow", options->follow,
+                 "Then print what changes, without a gap, as watch --snapshot does")
+      ->excludes(limit)
+      ->excludes(input);
   invocation.SetManual(
       *verb, {{"conntrackctl list -p tcp -s 192.0.2.0/24 --state ESTABLISHED",
                "established connections of a network"},
@@ -64,7 +95,14 @@ void AddListVerb(CLI::App& app, Invocation& invocation) {
                "those that nobody answered"},
               {"conntrackctl list --filter 'ip_in(reply.source, \"2001:db8::/32\")' -o jsonl",
                "those to a network, for a program"},
-              {"conntrackctl list --zone 1 -o conntrack", "as conntrack -L prints them"}});
+              {"conntrackctl list --zone 1 -o conntrack", "as conntrack -L prints them"},
+              {"conntrackctl list -o csv", "all fields, for a spreadsheet"},
+              {"conntrackctl export --output-file all.ctx\n"
+               "conntrackctl list --input-file all.ctx --filter 'age > 1s' -o wide",
+               "the same questions to a saved export"},
+              {.command = "conntrackctl list -p tcp --follow",
+               .comment = "those that are open, then what changes of them",
+               .until_interrupted = true}});
 }
 
 }  // namespace conntrack::cli

@@ -96,6 +96,14 @@ std::string ReasonText(v1::InvalidReason reason) {
   return absl::AsciiStrToLower(Stripped(v1::InvalidReason_Name(reason), "INVALID_REASON_", reason));
 }
 
+std::string VerdictText(v1::Verdict verdict) {
+  return Stripped(v1::Verdict_Name(verdict), "VERDICT_", verdict);
+}
+
+std::string DirectionText(v1::Direction direction) {
+  return Stripped(v1::Direction_Name(direction), "DIRECTION_", direction);
+}
+
 std::string EventTypeText(v1::EventType type) {
   return Stripped(v1::EventType_Name(type), "EVENT_TYPE_", type);
 }

@@ -33,6 +33,12 @@ std::string ClockText(v1::Clock clock);
 // In small letters without the prefix: "tcp_flags".
 std::string ReasonText(v1::InvalidReason reason);
 
+// "ESTABLISHED", "INVALID"…
+std::string VerdictText(v1::Verdict verdict);
+
+// "ORIGINAL" or "REPLY".
+std::string DirectionText(v1::Direction direction);
+
 // "NEW", "UPDATE", "DESTROY", "LEFT".
 std::string EventTypeText(v1::EventType type);
 

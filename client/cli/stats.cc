@@ -3,9 +3,8 @@
 #include <CLI/Formatter.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/answer.h"
 #include "client/cli/duration.h"
-#include "client/cli/format_json.h"
-#include "client/cli/format_table.h"
 #include "client/cli/names.h"
 #include "client/cli/verbs.h"
 #include "conntrack/v1/admin_service.grpc.pb.h"
@@ -13,13 +12,12 @@
 namespace conntrack::cli {
 namespace {
 
-std::string StatsTable(const v1::GetStatsResponse& stats) {
-  Table table({{"TOTAL"}, {"VALUE", true}});
-  const auto add = [&table](const std::string& name, uint64_t value) {
-    table.Add({name, absl::StrCat(value)});
+void AddTotals(const v1::GetStatsResponse& stats, Table* table) {
+  const auto add = [table](const std::string& name, uint64_t value) {
+    table->Add({name, absl::StrCat(value)});
   };
-  table.Add({"software", stats.software()});
-  table.Add({"start time", TimeText(stats.start_time())});
+  table->Add({"software", stats.software()});
+  table->Add({"start time", TimeText(stats.start_time())});
   add("slots", stats.slot_count());
   add("connections", stats.connections());
   add("packets new", stats.packets().new_());
@@ -37,7 +35,6 @@ std::string StatsTable(const v1::GetStatsResponse& stats) {
   add("connections evicted", stats.evicted_connections());
   add("watchers", stats.watchers());
   add("events lost by watchers", stats.lost_events());
-  return table.Flush();
 }
 
 absl::Status Stats(Invocation& invocation) {
@@ -45,16 +42,8 @@ absl::Status Stats(Invocation& invocation) {
   const absl::Status status = invocation.Call<v1::AdminService>(&v1::AdminService::Stub::GetStats,
                                                                 v1::GetStatsRequest(), &response);
   if (!status.ok()) return status;
-  switch (invocation.format()) {
-    case Format::kJson:
-      invocation.output().Write(JsonText(response));
-      break;
-    case Format::kJsonLines:
-      invocation.output().Write(JsonLine(response) + "\n");
-      break;
-    default:
-      invocation.output().Write(StatsTable(response));
-  }
+  PrintAnswer(invocation, response, {{"TOTAL"}, {"VALUE", true}},
+              [&](Table* table) { AddTotals(response, table); });
   return absl::OkStatus();
 }
 

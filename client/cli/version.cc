@@ -2,6 +2,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "client/cli/answer.h"
 #include "client/cli/verbs.h"
 
 namespace conntrack::cli {
@@ -9,7 +10,7 @@ namespace conntrack::cli {
 void AddVersionVerb(CLI::App& app, Invocation& invocation) {
   CLI::App* verb =
       invocation.AddVerb(app, "version", "Show the version of this program", [&invocation] {
-        invocation.output().Write("conntrackctl " CONNTRACK_VERSION "\n");
+        PrintWord(invocation, "version", "conntrackctl " CONNTRACK_VERSION);
         return absl::OkStatus();
       });
   invocation.SetManual(*verb, {{"conntrackctl version", "name and version"}});

@@ -398,12 +398,13 @@ TEST_F(ConntrackctlTest, WatchPrintsTheEventsOfAHandshake) {
 
 TEST_F(ConntrackctlTest, WatchWithSnapshotEndsWellOnInterruptAndSaysWhereToGoOn) {
   Feed({Mixture()});
-  const auto process = Start({"watch", "--snapshot", "-p", "udp", "-o", "jsonl"});
+  const auto process =
+      Start({"watch", "--snapshot", "--print-token", "-p", "udp", "-o", "jsonl"});
   EXPECT_THAT(process->ReadLine(), StartsWith("{\"connection\":{\"id\":"));
   EXPECT_THAT(process->ReadLine(), StartsWith("{\"snapshotEnd\":{\"connections\":\"1\","));
   process->Signal(SIGINT);
   EXPECT_EQ(process->Wait(), 0);
-  EXPECT_THAT(process->errors(), StartsWith("conntrackctl: to go on from here: --resume-token "));
+  EXPECT_THAT(process->errors(), StartsWith("conntrackctl: to go on from here: --since-token "));
 
   // And from there on nothing is missed.
   std::string token = process->errors().substr(process->errors().rfind(' ') + 1);
@@ -412,14 +413,22 @@ TEST_F(ConntrackctlTest, WatchWithSnapshotEndsWellOnInterruptAndSaysWhereToGoOn)
   Add({false, 17, 33, 1u << 16 | 7}, &batch);
   Feed({std::move(batch)});
   const std::string text =
-      Run({"watch", "--resume-token", token, "-p", "udp", "-o", "conntrack", "--count", "1"});
+      Run({"watch", "--since-token", token, "-p", "udp", "-o", "conntrack", "--count", "1"});
   EXPECT_THAT(text,
               StartsWith("    [NEW] udp      17 30 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=7"));
   EXPECT_EQ(exit_code_, 0) << errors_;
 }
 
+TEST_F(ConntrackctlTest, AWatchEndsWithItsReaderEvenInQuietTimes) {
+  const auto process = Start({"watch"});
+  WaitForWatcher();
+  process->CloseOutput();
+  EXPECT_EQ(process->Wait(), 0);
+  EXPECT_EQ(process->errors(), "");
+}
+
 TEST_F(ConntrackctlTest, AResumeTokenThatIsGarbageIsWrongUsage) {
-  const auto process = Start({"watch", "--resume-token", "AAAA", "--count", "1"});
+  const auto process = Start({"watch", "--since-token", "AAAA", "--count", "1"});
   EXPECT_EQ(process->Wait(), 2);
   EXPECT_THAT(process->errors(), HasSubstr("resume_token"));
 }

@@ -14,6 +14,13 @@ void AddGroup(const std::vector<std::string>& values, uint64_t connections,
   group->set_bytes(1000 * connections);
 }
 
+std::string GroupsTable(const std::vector<std::string>& group_by,
+                        const v1::CountConnectionsResponse& response) {
+  Table table(CountColumns(group_by));
+  AddCounts(group_by, response, &table);
+  return table.Flush();
+}
+
 TEST(CountTest, GroupsAreRowsUnderTheirFields) {
   v1::CountConnectionsResponse response;
   AddGroup({"192.0.2.0/24", "ESTABLISHED"}, 12, &response);

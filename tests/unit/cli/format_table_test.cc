@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "client/cli/connection_columns.h"
+
 namespace conntrack::cli {
 namespace {
 
@@ -35,6 +37,45 @@ TEST(TableTest, LinesDoNotEndInSpaces) {
   EXPECT_EQ(table.Flush(), "LONG HEADING  LAST\nx\n");
 }
 
+TEST(TableTest, CsvQuotesWhatItMust) {
+  Table table({{"A NAME"}, {"COUNT", true}}, Table::Style::kCsv);
+  table.Add({"plain", "1"});
+  table.Add({"a, \"b\"", ""});
+  EXPECT_EQ(table.Flush(), "a_name,count\r\nplain,1\r\n\"a, \"\"b\"\"\",\r\n");
+}
+
+TEST(TableTest, ColoursDoNotCountAsWidth) {
+  Table table({{"STATE"}, {"X"}}, Table::Style::kColoured);
+  table.Add({"ESTABLISHED", "1"});
+  table.Add({"none", "2"});
+  EXPECT_EQ(table.Flush(),
+            "STATE        X\n"
+            "\x1b[32mESTABLISHED\x1b[0m  1\n"
+            "none         2\n");
+}
+
+TEST(ConnectionRowTest, EveryFormatHasACellForEachColumn) {
+  v1::Connection connection;
+  connection.mutable_expire_time()->set_seconds(1'000);
+  connection.mutable_timeout()->set_seconds(10);
+  connection.mutable_timeout()->set_nanos(500'000'000);
+  connection.mutable_create_time()->set_seconds(900);
+  connection.mutable_last_seen_time()->set_seconds(980);
+  connection.add_labels(1);
+  connection.add_labels(5);
+  for (const Format format : {Format::kTable, Format::kWide, Format::kCsv}) {
+    EXPECT_EQ(ConnectionRow(format, connection).size(), ConnectionColumns(format).size());
+  }
+  const std::vector<std::string> wide = ConnectionRow(Format::kWide, connection);
+  EXPECT_EQ(wide[12], "1m29s");    // AGE
+  EXPECT_EQ(wide[13], "9s500ms");  // IDLE
+  EXPECT_EQ(wide[15], "1,5");      // LABELS
+  const std::vector<std::string> csv = ConnectionRow(Format::kCsv, connection);
+  EXPECT_EQ(csv[22], "1 5");
+  EXPECT_EQ(csv[27], "1970-01-01T00:15:00Z");
+  EXPECT_EQ(csv[30], "10.500");
+}
+
 TEST(ConnectionRowTest, ShowsPortsFlagsAndBothDirections) {
   v1::Connection connection;
   connection.set_id(42);
@@ -52,10 +93,11 @@ TEST(ConnectionRowTest, ShowsPortsFlagsAndBothDirections) {
   connection.mutable_timeout()->set_seconds(431'999);
   connection.set_seen_reply(true);
   connection.set_assured(true);
-  EXPECT_EQ(ConnectionRow(connection),
+  EXPECT_EQ(ConnectionRow(Format::kTable, connection),
             (std::vector<std::string>{"tcp", "ESTABLISHED", "10.0.0.1:1234", "[2001:db8::2]:80",
                                       "5/4", "400/900", "4d23h", "assured", "3", "42"}));
-  EXPECT_EQ(ConnectionRow(connection).size(), ConnectionColumns().size());
+  EXPECT_EQ(ConnectionRow(Format::kTable, connection).size(),
+            ConnectionColumns(Format::kTable).size());
 }
 
 TEST(ConnectionRowTest, IcmpShowsTypeAndIdAndNoState) {
@@ -65,7 +107,7 @@ TEST(ConnectionRowTest, IcmpShowsTypeAndIdAndNoState) {
   connection.mutable_original()->set_destination_address("10.0.0.2");
   connection.mutable_original()->mutable_icmp()->set_type(8);
   connection.mutable_original()->mutable_icmp()->set_id(77);
-  const auto row = ConnectionRow(connection);
+  const auto row = ConnectionRow(Format::kTable, connection);
   EXPECT_EQ(row[1], "");
   EXPECT_EQ(row[2], "10.0.0.1");
   EXPECT_EQ(row[3], "10.0.0.2 type=8 id=77");
@@ -75,7 +117,7 @@ TEST(ConnectionRowTest, IcmpShowsTypeAndIdAndNoState) {
 TEST(ConnectionRowTest, AProtocolWithoutNameIsANumber) {
   v1::Connection connection;
   connection.set_protocol(static_cast<v1::Protocol>(253));
-  EXPECT_EQ(ConnectionRow(connection)[0], "253");
+  EXPECT_EQ(ConnectionRow(Format::kTable, connection)[0], "253");
 }
 
 }  // namespace

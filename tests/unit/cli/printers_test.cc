@@ -1,6 +1,7 @@
 // What goes to standard output, read back from a pipe.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -34,10 +35,13 @@ class PrintersTest : public ::testing::Test {
     Invocation invocation(pipe_[1]);
     CLI::App app;
     invocation.AddOptions(app);
-    invocation.AddVerb(app, "verb", "", [&] {
-      print(invocation);
-      return absl::OkStatus();
-    });
+    invocation.AddVerb(
+        app, "verb", "",
+        [&] {
+          print(invocation);
+          return absl::OkStatus();
+        },
+        ConnectionFormats());
     app.parse("verb -o " + format);
     exit_code_ = invocation.Run();
     std::string text(1 << 16, '\0');
@@ -116,6 +120,32 @@ TEST_F(PrintersTest, WatchAsJsonLinesHasOneKeyALine) {
   EXPECT_THAT(text,
               HasSubstr("{\"snapshotEnd\":{\"connections\":\"0\",\"resumeToken\":\"YWJj\"}}\n"));
   EXPECT_THAT(text, HasSubstr("{\"reset\":{\"reason\":\"a \\\"quoted\\\" reason\"}}\n"));
+}
+
+TEST_F(PrintersTest, WatchAsJsonIsOneArray) {
+  const auto print = [](int events) {
+    return [events](Invocation& invocation) {
+      EventPrinter printer(invocation, 0);
+      v1::WatchResponse message;
+      for (int i = 0; i < events; ++i) message.mutable_events()->add_events();
+      printer.Print(message);
+      printer.End();
+    };
+  };
+  EXPECT_EQ(Printed("json", print(0)), "[]\n");
+  google::protobuf::ListValue list;
+  const std::string text = Printed("json", print(2));
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(text, &list).ok()) << text;
+  EXPECT_EQ(list.values_size(), 2);
+}
+
+TEST_F(PrintersTest, AFormatThatAVerbDoesNotKnowIsWrongUsage) {
+  Invocation invocation(pipe_[1]);
+  CLI::App app;
+  invocation.AddOptions(app);
+  invocation.AddVerb(app, "verb", "", [] { return absl::OkStatus(); });
+  app.parse("verb -o conntrack");
+  EXPECT_EQ(invocation.Run(), kExitUsage);
 }
 
 TEST_F(PrintersTest, WatchStopsAtItsCount) {
