@@ -4,6 +4,7 @@
 #include <CLI/Formatter.hpp>
 #include <CLI/Option.hpp>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/verbs.h"
 
 namespace conntrack::cli {
@@ -11,10 +12,6 @@ namespace {
 
 const char kNotes[] =
     R"(Data goes to standard output, everything else to standard error.
-
-Exit codes: 0 success, also when the reader of the output goes away; 1 the server,
-the network or a file failed, or an import left some out; 2 wrong usage, bad
-filters and configuration files included; 3 not found.
 
 Every option of every command can be given in the environment as well, as
 CONNTRACKCTL_SERVER, CONNTRACKCTL_TLS_CA and so on, and in a configuration file, as
@@ -67,7 +64,12 @@ void AddCommandLine(CLI::App& app, Invocation& invocation) {
   AddVersionVerb(app, invocation);
   AddConntrackVerb(app, invocation);
   // After the verbs, which would inherit it.
-  invocation.SetManual(app, Examples(), kNotes);
+  std::string notes = kNotes;
+  notes += "\n\nExit codes:";
+  for (const auto& [code, meaning] : ExitCodes()) {
+    absl::StrAppend(&notes, "\n  ", code, "  ", meaning);
+  }
+  invocation.SetManual(app, Examples(), notes);
 }
 
 }  // namespace conntrack::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace conntrack::cli {
@@ -26,6 +27,9 @@ struct Manual {
   std::string notes;
   std::vector<Example> examples;
 };
+
+// What a program's process returns, and what it means.
+const std::vector<std::pair<int, std::string>>& ExitCodes();
 
 // The part of a --help below the options; ends with a line break.
 std::string HelpFooter(const Manual& manual, const std::string& last_line);

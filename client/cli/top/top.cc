@@ -151,7 +151,7 @@ void AddTopVerb(CLI::App& app, Invocation& invocation) {
       "\n"
       "Rates of talkers are those of their open connections, of the 1,000 groups that are\n"
       "largest in connections, packets or bytes. A snapshot needs two looks, so the first\n"
-      "comes after the first interval.");
+      "comes after the first interval. Where NO_COLOR is set there are no colours.");
 }
 
 }  // namespace conntrack::cli
