@@ -29,12 +29,34 @@ def podman(*arguments, check=True, **options):
 
 
 class Compose:
+    """Services by name, in a network of their own.
+
+    Their addresses are fixed, and dnsmasq tells their names: podman's own server of names may be silent
+    for half a minute when containers are started while others ask it.
+    """
+
     def __init__(self, path, prefix, images):
         self.directory = pathlib.Path(path).parent
         self.services = yaml.safe_load(pathlib.Path(path).read_text())["services"]
         self.prefix = prefix
         self.network = prefix
         self.images = images
+        own = [name for name, facts in self.services.items() if "network_mode" not in facts]
+        self.addresses = {name: f"10.97.0.{number}" for number, name in enumerate(own, 10)}
+        self.dnsmasq = None
+
+    def create_network(self):
+        podman("network", "create", "--disable-dns", "--subnet", "10.97.0.0/24", self.network)
+        records = [f"--host-record={name},{address}" for name, address in self.addresses.items()]
+        # The bridge, 10.97.0.1, comes with the first container.
+        self.dnsmasq = subprocess.Popen(
+            ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root", "--no-resolv",
+             "--no-hosts", "--local=//", "--bind-dynamic", "--listen-address=10.97.0.1", *records])
+
+    def network_options(self, name=None):
+        """Of a container in the network; `name` is that of a service."""
+        options = ["--network", self.network, "--dns=10.97.0.1"]
+        return options + (["--ip", self.addresses[name]] if name in self.addresses else [])
 
     def container(self, service):
         return f"{self.prefix}-{service}"
@@ -46,7 +68,7 @@ class Compose:
         arguments = ["run", "-d", "--name", self.container(name)]
         network = facts.pop("network_mode", None)
         if network is None:
-            arguments += ["--network", self.network, "--network-alias", name]
+            arguments += self.network_options(name)
         else:
             arguments += ["--network", "container:" + self.container(network.removeprefix("service:"))]
         if facts.pop("read_only", False):
@@ -78,16 +100,12 @@ class Compose:
         arguments += [self.images.get(image, image), *(own_command if command is None else command)]
         podman(*arguments)
 
-    def run(self, image, *command, network=None, options=(), **more):
+    def run(self, image, *command, options=(), **more):
         """Runs a container to its end and returns what became of it."""
-        network = self.network if network is None else network
-        return podman("run", "--rm", "--network", network, *options, image, *command, check=False, **more)
+        return podman("run", "--rm", *self.network_options(), *options, image, *command, check=False, **more)
 
     def inspect(self, name):
         return json.loads(podman("inspect", self.container(name)).stdout)[0]
-
-    def address(self, name):
-        return self.inspect(name)["NetworkSettings"]["Networks"][self.network]["IPAddress"]
 
     def logs(self, name):
         done = podman("logs", self.container(name), check=False)
@@ -103,3 +121,6 @@ class Compose:
         for name in sorted(self.names(), key=lambda n: "sensor" not in n):
             podman("rm", "-f", "-t", "0", self.container(name), check=False)
         podman("network", "rm", "-f", self.network, check=False)
+        if self.dnsmasq:
+            self.dnsmasq.terminate()
+            self.dnsmasq.wait()

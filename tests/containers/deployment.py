@@ -51,7 +51,7 @@ class Deployment:
     def start(self, server, sensor, volumes):
         """With these additions to the environment of server and sensor; `volumes` replaces those
         of Prometheus by the paths in its container."""
-        podman("network", "create", self.compose.network)
+        self.compose.create_network()
         self.compose.start("server", environment=server)
         self.compose.start("web")
         wait_for("health", lambda: self.server_ctl("health"))
@@ -60,10 +60,10 @@ class Deployment:
         self.compose.start("alertmanager")
         self.compose.start("prometheus", volumes=volumes)
         self.watch("watcher", "-o", "jsonl")
-        self.prometheus = prometheus.Prometheus(self.compose.address("prometheus"))
+        self.prometheus = prometheus.Prometheus(self.compose.addresses["prometheus"])
 
     def watch(self, name, *arguments):
-        podman("run", "-d", "--name", self.compose.container(name), "--network", self.compose.network, CTL,
+        podman("run", "-d", "--name", self.compose.container(name), *self.compose.network_options(), CTL,
                "--server", "server:50051", "watch", *arguments)
 
     def ctl(self, *arguments):

@@ -70,7 +70,7 @@ class Trial(deployed.Deployment):
         for place, expression in prometheus.expressions(MONITORING).items():
             if place not in self.with_data and self.prometheus.query(expression):
                 self.with_data.add(place)
-        self.fired |= prometheus.alerts(self.compose.address("alertmanager"))
+        self.fired |= prometheus.alerts(self.compose.addresses["alertmanager"])
 
     def provoked(self, *places):
         """Waits until these have data, and their alerts are in Alertmanager."""
@@ -118,8 +118,8 @@ def images_say_what_they_are():
 
 def traffic_is_seen(deployment):
     step("Traffic between two containers is seen by the sensor and tracked by the server")
-    web = deployment.compose.inspect("web")["NetworkSettings"]["Networks"]["conntrack-test"]["IPAddress"]
-    client = deployment.compose.address("client")
+    web = deployment.compose.addresses["web"]
+    client = deployment.compose.addresses["client"]
     seen = wait_for("a connection", lambda: int(deployment.ctl(
         "count", "--filter", f'original.source = "{client}" AND reply.source = "{web}" '
         "AND protocol = TCP AND state = ESTABLISHED").stdout or 0))
@@ -201,6 +201,9 @@ def alerts_fire(deployment):
     # Where an unanswered connection is near, it gives way instead.
     deployment.replay("ping.pcap", "--zone", "6")
     deployment.server_ctl("zones", "set", "6", "connections_max=1")
+    # A rate needs a sample from before.
+    refused = 'count(conntrack_packets_total{zone="6", verdict="table_full"})'
+    wait_for("zone 6 in a scrape", lambda: deployment.prometheus.value(refused) == 1)
     deployment.replay("tour.pcap", "--zone", "6")
     deployment.provoked("alert: ConntrackTableFull")
 
@@ -216,7 +219,7 @@ def drains_and_restarts(deployment):
     step("SIGTERM drains: every client ends with OK or UNAVAILABLE, the server with 0")
     podman("rm", "-f", "-t", "0", deployment.compose.container("second-watcher"))
     wait_for("a place for a watcher", lambda: deployment.prometheus.value("conntrack_watchers") == 1)
-    open_calls = calls.Calls(deployment.compose.address("server"))
+    open_calls = calls.Calls(deployment.compose.addresses["server"])
     podman("stop", "-t", "20", deployment.compose.container("server"))
     codes = open_calls.end()
     print(f"  {codes}")

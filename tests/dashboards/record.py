@@ -58,7 +58,7 @@ class Story:
         return self.deployment.compose.container(name)
 
     def talk(self, name, *options):
-        podman("run", "-d", "--name", self.container(name), "--network", self.deployment.compose.network,
+        podman("run", "-d", "--name", self.container(name), *self.deployment.compose.network_options(),
                "--cap-add", "NET_RAW", TRAFFIC, "talk", "web", *options)
 
     def remove(self, name):
@@ -100,8 +100,9 @@ class Story:
             time.sleep(8)
 
     EVENTS = ((5, large_zone), (30, watcher_with_filter), (60, busier), (100, third_watcher),
-              (120, broken_segments), (145, one_watcher_too_many), (155, one_watcher_too_many), (180, calmer), (200, syn_flood),
-              (240, third_watcher_leaves), (265, small_zone), (295, large_zone), (320, server_stands_still))
+              (120, broken_segments), (145, one_watcher_too_many), (155, one_watcher_too_many), (180, calmer),
+              (200, syn_flood), (240, third_watcher_leaves), (265, small_zone), (295, large_zone),
+              (320, server_stands_still))
 
     def tell(self):
         began = time.monotonic()
@@ -118,10 +119,7 @@ def begin(deployment, database):
     deployment.start(SERVER, {}, {"/prometheus": str(database.resolve())})
     services = deployment.compose.services
     services["client-sensor"] = {**services["sensor"], "network_mode": "service:client"}
-    # By address: podman's server of names may be silent for seconds after containers were started,
-    # and nothing starts this sensor again, as an engine would.
     deployment.compose.start("client-sensor", environment={
-        "CONNTRACK_SENSOR_SERVER": deployment.compose.address("server") + ":50051",
         "CONNTRACK_SENSOR_SENSOR_ID": "client", "CONNTRACK_SENSOR_ZONE": "1"})
     connected = "count(conntrack_sensor_connected == 1)"
     wait_for("two sensors in a scrape", lambda: deployment.prometheus.value(connected) == 2)
@@ -134,7 +132,7 @@ def main():
     over = threading.Event()
     try:
         begin(deployment, directory / "prometheus")
-        threading.Thread(target=ask_all_the_time, args=(deployment.compose.address("server"), over)).start()
+        threading.Thread(target=ask_all_the_time, args=(deployment.compose.addresses["server"], over)).start()
         # For rates to have begun where the pictures begin.
         time.sleep(30)
         Story(deployment).tell()
