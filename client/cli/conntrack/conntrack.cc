@@ -13,13 +13,13 @@ namespace {
 
 absl::StatusOr<int> Run(Invocation& invocation, const ConntrackOptions& options) {
   switch (options.table) {
-    case Table::kConntrack:
+    case ConntrackTable::kConntrack:
       break;
-    case Table::kExpect:
+    case ConntrackTable::kExpect:
       return absl::UnimplementedError(
           "a server that only watches has no helpers, so it expects no connections");
-    case Table::kDying:
-    case Table::kUnconfirmed:
+    case ConntrackTable::kDying:
+    case ConntrackTable::kUnconfirmed:
       return absl::UnimplementedError(
           "a server that only watches holds no packets, so no connection is dying or unconfirmed");
   }

@@ -78,11 +78,12 @@ std::string Parser::OptionalArgument() {
 
 absl::Status Parser::TakeTable() {
   const std::string text = OptionalArgument();
-  static constexpr std::pair<const char*, Table> kTables[] = {{"", Table::kConntrack},
-                                                              {"conntrack", Table::kConntrack},
-                                                              {"expect", Table::kExpect},
-                                                              {"dying", Table::kDying},
-                                                              {"unconfirmed", Table::kUnconfirmed}};
+  static constexpr std::pair<const char*, ConntrackTable> kTables[] = {
+      {"", ConntrackTable::kConntrack},
+      {"conntrack", ConntrackTable::kConntrack},
+      {"expect", ConntrackTable::kExpect},
+      {"dying", ConntrackTable::kDying},
+      {"unconfirmed", ConntrackTable::kUnconfirmed}};
   for (const auto& [name, table] : kTables) {
     if (text != name) continue;
     options_.table = table;
@@ -99,7 +100,8 @@ absl::Status Parser::TakeCommand(char letter) {
   }
   const absl::Status status = TakeTable();
   if (!status.ok()) return status;
-  const bool moment = options_.table == Table::kDying || options_.table == Table::kUnconfirmed;
+  const bool moment =
+      options_.table == ConntrackTable::kDying || options_.table == ConntrackTable::kUnconfirmed;
   if (moment && options_.command != Command::kList) {
     return Wrong("Can't do that command with tables `dying' and `unconfirmed'");
   }

@@ -29,7 +29,7 @@ enum class Command {
   kHelp,
 };
 
-enum class Table { kConntrack, kExpect, kDying, kUnconfirmed };
+enum class ConntrackTable { kConntrack, kExpect, kDying, kUnconfirmed };
 
 // What was said of one direction.
 struct DirectionOptions {
@@ -48,7 +48,7 @@ struct DirectionOptions {
 // and `-o userspace`, which is always told.
 struct ConntrackOptions {
   Command command = Command::kNone;
-  Table table = Table::kConntrack;
+  ConntrackTable table = ConntrackTable::kConntrack;
   // Of -R: the file; "-" is standard input.
   std::string file;
 

@@ -34,10 +34,10 @@ TEST(ConntrackOptionsTest, EveryCommandHasALetterAndAName) {
 }
 
 TEST(ConntrackOptionsTest, TableFollowsItsCommand) {
-  EXPECT_EQ(Parse("-L")->table, Table::kConntrack);
-  EXPECT_EQ(Parse("-L expect")->table, Table::kExpect);
-  EXPECT_EQ(Parse("-Ldying")->table, Table::kDying);
-  EXPECT_EQ(Parse("--dump unconfirmed")->table, Table::kUnconfirmed);
+  EXPECT_EQ(Parse("-L")->table, ConntrackTable::kConntrack);
+  EXPECT_EQ(Parse("-L expect")->table, ConntrackTable::kExpect);
+  EXPECT_EQ(Parse("-Ldying")->table, ConntrackTable::kDying);
+  EXPECT_EQ(Parse("--dump unconfirmed")->table, ConntrackTable::kUnconfirmed);
 }
 
 TEST(ConntrackOptionsTest, OptionsBehindAProtocolAreItsOwn) {
