@@ -68,6 +68,7 @@ Command CommandOf(const CLI::App& app, const std::string& path) {
   Command command;
   command.path = path;
   command.description = app.get_description();
+  command.takes_shared_options = app.get_fallthrough();
   command.app = &app;
   for (const CLI::Option* option : app.get_options()) {
     // An empty group hides it from the help.

@@ -36,6 +36,8 @@ struct Command {
   // Its own, in the order of the help; arguments are among them.
   std::vector<OptionEntry> options;
   std::vector<Command> commands;
+  // The options of the program are understood behind it too.
+  bool takes_shared_options = false;
   // What it was made from.
   const CLI::App* app = nullptr;
 

@@ -37,7 +37,7 @@ void ForEach(const Command& command, const std::vector<OptionEntry>& of_all, con
   std::vector<OptionEntry> options = command.options;
   for (const OptionEntry& option : of_all) {
     // The help and the version are each command's own business.
-    if (!option.variable.empty()) options.push_back(option);
+    if (command.takes_shared_options && !option.variable.empty()) options.push_back(option);
   }
   visit(command, options);
   for (const Command& verb : command.commands) {

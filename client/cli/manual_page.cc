@@ -199,7 +199,7 @@ std::string ManualPage(const PageFrame& frame, const Command& tree, const Comman
   AppendSection("NAME", absl::StrCat(Roff(name), " \\- ", Roff(brief), "\n"), &page);
   AppendSection("SYNOPSIS", Synopsis(frame, command), &page);
   std::string description = Sentence(command.description) + "\n";
-  if (!command.path.empty()) {
+  if (command.takes_shared_options) {
     absl::StrAppend(&description,
                     "Options of every command, which are understood here too, stand in ",
                     Bold(frame.program), "(1).\n");
