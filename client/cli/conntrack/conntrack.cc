@@ -16,11 +16,11 @@ absl::StatusOr<int> Run(Invocation& invocation, const ConntrackOptions& options)
     case ConntrackTable::kConntrack:
       break;
     case ConntrackTable::kExpect:
-      return absl::UnimplementedError(
+      return absl::FailedPreconditionError(
           "a server that only watches has no helpers, so it expects no connections");
     case ConntrackTable::kDying:
     case ConntrackTable::kUnconfirmed:
-      return absl::UnimplementedError(
+      return absl::FailedPreconditionError(
           "a server that only watches holds no packets, so no connection is dying or unconfirmed");
   }
   switch (options.command) {
@@ -61,22 +61,21 @@ absl::StatusOr<int> Run(Invocation& invocation, const ConntrackOptions& options)
 int RunConntrack(Invocation& invocation, const ConntrackOptions& options) {
   const absl::StatusOr<int> code = Run(invocation, options);
   if (code.ok()) return *code;
-  // Our own sentence where there is one; the server's that speaks of itself is
-  // complete already.
-  const bool ours = absl::IsUnimplemented(code.status()) && !code.status().message().empty();
-  Tell(absl::StrCat("Operation failed: ", ours ? std::string(code.status().message())
-                                               : invocation.Sentence(code.status())));
+  Tell(absl::StrCat("Operation failed: ", invocation.Sentence(code.status())));
   return 1;
 }
 
 void AddConntrackVerb(CLI::App& app, Invocation& invocation) {
   CLI::App* verb = invocation.AddVerb(
-      app, "conntrack", "Take the command lines of conntrack(8)", [&app, &invocation] {
+      app, "conntrack", "Take the command lines of conntrack(8)",
+      [&app, &invocation] {
         const auto options = ParseConntrackOptions(app.get_subcommand("conntrack")->remaining());
         invocation.set_exit_code(options.ok() ? RunConntrack(invocation, *options)
                                               : TellUsage(options.status()));
         return absl::OkStatus();
-      });
+      },
+      // Its formats are its own: whatever the environment asks of other verbs will do.
+      ConnectionFormats());
   invocation.SetManual(
       *verb,
       {{"conntrackctl conntrack -L -p tcp --state TIME_WAIT -o extended",

@@ -10,13 +10,13 @@ namespace {
 absl::Status CheckCanBeKept(const ConntrackOptions& options) {
   constexpr uint32_t kKept = kSeenReply | kAssured;
   if (options.translated) {
-    return absl::UnimplementedError("address translation is not tracked");
+    return absl::FailedPreconditionError("address translation is not tracked");
   }
   if (options.original.zone.value_or(0) != 0 || options.reply.zone.value_or(0) != 0) {
-    return absl::UnimplementedError("a zone is of both directions: use --zone");
+    return absl::FailedPreconditionError("a zone is of both directions: use --zone");
   }
   if ((options.status.value_or(0) & ~kKept) != 0) {
-    return absl::UnimplementedError("of the status only SEEN_REPLY and ASSURED can be set");
+    return absl::FailedPreconditionError("of the status only SEEN_REPLY and ASSURED can be set");
   }
   const bool stateful =
       *options.protocol == v1::PROTOCOL_TCP || *options.protocol == v1::PROTOCOL_SCTP;

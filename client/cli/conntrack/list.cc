@@ -8,7 +8,7 @@ namespace conntrack::cli {
 
 absl::StatusOr<int> RunList(Invocation& invocation, const ConntrackOptions& options) {
   if (options.zero) {
-    return absl::UnimplementedError("counters cannot be set to 0: others read them too");
+    return absl::FailedPreconditionError("counters cannot be set to 0: others read them too");
   }
   // conntrack(8) asks the kernel for the status UNSET, which refuses it.
   if (options.status == 0u) return absl::InvalidArgumentError("invalid parameters");

@@ -44,13 +44,13 @@ void Selection::AddAddress(const char* field, const IpAddress& address,
 }
 
 void Selection::AddKeys(const DirectionOptions& direction, bool original) {
-  if (!direction.source_key.has_value() && !direction.destination_key.has_value()) return;
-  tests_.emplace_back([=](const v1::Connection& connection) {
-    const v1::Tuple& tuple = original ? connection.original() : connection.reply();
-    return tuple.gre().source() == direction.source_key.value_or(tuple.gre().source()) &&
-           tuple.gre().destination() ==
-               direction.destination_key.value_or(tuple.gre().destination());
-  });
+  // Filters have the keys of the original direction.
+  const char* source = original ? "gre.source_key" : "gre.destination_key";
+  const char* destination = original ? "gre.destination_key" : "gre.source_key";
+  if (direction.source_key.has_value()) Add(absl::StrCat(source, " = ", *direction.source_key));
+  if (direction.destination_key.has_value()) {
+    Add(absl::StrCat(destination, " = ", *direction.destination_key));
+  }
 }
 
 void Selection::AddDirection(const char* name, const DirectionOptions& direction, bool ports) {

@@ -12,7 +12,7 @@
 namespace conntrack::cli {
 
 // What the server decides, by a filter, and the rest, which the filter language
-// does not know: keys of GRE, masks that are no prefix, and parts of events.
+// does not know: masks that are no prefix, and parts of events.
 class Selection {
  public:
   // Of -L, -D, -G and -E. An -U sets mark, timeout, status and state instead of

@@ -64,7 +64,7 @@ absl::Status Change(Invocation& invocation, const ConntrackOptions& options,
 absl::StatusOr<int> RunUpdate(Invocation& invocation, const ConntrackOptions& options) {
   if (options.status.has_value() || options.state.has_value() ||
       options.original.verification_tag.has_value() || options.reply.verification_tag.has_value()) {
-    return absl::UnimplementedError(
+    return absl::FailedPreconditionError(
         "status, state and tags come from packets; mark, labels and timeout can be set");
   }
   ConntrackOptions selected = options;
