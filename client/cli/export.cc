@@ -169,13 +169,14 @@ void AddExportVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--output-file", options->output_file,
                    "Write FILE.tmp, and rename it when it is whole; standard output")
       ->type_name("FILE");
-  invocation.SetManual(*verb,
-                       {{"conntrackctl export --output-file all.ctx", "all connections"},
-                        {"conntrackctl export -p tcp --assured > tcp.ctx", "some of them"},
-                        {"conntrackctl export | conntrackctl list --input-file - -o jsonl",
-                         "one consistent cut of each slot, in any format"}},
-                       "Each slot is exported as it was at one moment. --timeout does not count\n"
-                       "here. docs/conntrackctl.md has the format of the file.");
+  invocation.SetManual(
+      *verb,
+      {{"conntrackctl export --output-file all.ctx", "all connections"},
+       {"conntrackctl export -p tcp --assured | conntrackctl count --input-file -", "some of them"},
+       {"conntrackctl export | conntrackctl list --input-file - -o jsonl",
+        "one consistent cut of each slot, in any format"}},
+      "Each slot is exported as it was at one moment. --timeout does not count\n"
+      "here. docs/conntrackctl.md has the format of the file.");
 }
 
 }  // namespace conntrack::cli

@@ -57,8 +57,8 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
         .until_interrupted = true}},
       "A watch goes on by itself when the server was away. What was lost, and every\n"
       "outage, is told on standard error. With json and jsonl each object has one\n"
-      "key: event, connection (of the snapshot), snapshotEnd, bookmark, loss, or reset,\n"
-      "which says that changes were lost and the watch begins anew.");
+      "key: event, connection (of the snapshot), snapshotEnd, bookmark, loss, or\n"
+      "reset, which says that changes were lost and the watch begins anew.");
 }
 
 }  // namespace conntrack::cli
