@@ -44,6 +44,7 @@ void AddCommandLine(CLI::App& app, Invocation& invocation) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   invocation.AddOptions(app);
   AddListVerb(app, invocation);
+  AddClosedVerb(app, invocation);
   AddGetVerb(app, invocation);
   AddCountVerb(app, invocation);
   AddWatchVerb(app, invocation);

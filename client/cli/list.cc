@@ -22,6 +22,7 @@ struct ListOptions {
   FilterFlags filter;
   uint64_t limit = 0;
   bool follow = false;
+  std::string order_by;
   std::string input_file;
 };
 
@@ -54,6 +55,7 @@ absl::Status List(Invocation& invocation, const ListOptions& options) {
   ConnectionPrinter printer(invocation);
   v1::ListConnectionsRequest request;
   request.set_filter(*filter);
+  request.set_order_by(options.order_by);
   do {
     request.set_page_size(static_cast<int32_t>(std::min<uint64_t>(left, kPageSize)));
     v1::ListConnectionsResponse page;
@@ -84,9 +86,15 @@ void AddListVerb(CLI::App& app, Invocation& invocation) {
                     ->type_name("N")
                     ->capture_default_str();
   auto* input = AddInputFile(*verb, &options->input_file);
+  auto* order = verb->add_option("--order-by", options->order_by,
+                                 "A field that holds a number, or create_time, last_seen_time or "
+                                 "expire_time; \"FIELD desc\" for the largest first")
+                    ->type_name("FIELD")
+                    ->excludes(input);
   verb->add_flag("--follow", options->follow,
                  "Then print what changes, without a gap, as watch --snapshot does")
       ->excludes(limit)
+      ->excludes(order)
       ->excludes(input);
   invocation.SetManual(
       *verb, {{"conntrackctl list -p tcp -s 192.0.2.0/24 --state ESTABLISHED",
@@ -95,6 +103,7 @@ void AddListVerb(CLI::App& app, Invocation& invocation) {
                "those that nobody answered"},
               {"conntrackctl list --filter 'ip_in(reply.source, \"2001:db8::/32\")' -o jsonl",
                "those to a network, for a program"},
+              {"conntrackctl list --order-by 'bytes desc' --limit 10", "the ten largest"},
               {"conntrackctl list --zone 1 -o conntrack", "as conntrack -L prints them"},
               {"conntrackctl list -o csv", "all fields, for a spreadsheet"},
               {"conntrackctl export --output-file all.ctx\n"

@@ -10,6 +10,7 @@ namespace conntrack::cli {
 
 void AddHealthVerb(CLI::App& app, Invocation& invocation);
 void AddListVerb(CLI::App& app, Invocation& invocation);
+void AddClosedVerb(CLI::App& app, Invocation& invocation);
 void AddGetVerb(CLI::App& app, Invocation& invocation);
 void AddCountVerb(CLI::App& app, Invocation& invocation);
 void AddWatchVerb(CLI::App& app, Invocation& invocation);

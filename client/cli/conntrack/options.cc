@@ -191,7 +191,7 @@ absl::Status Parser::Take(Option option, const std::string& text) {
       return status;
     }
     case Option::kMark:
-      return Store(ParseMark(text), &options_.mark);
+      return Store(ParseMarkAndMask(text), &options_.mark);
     case Option::kId:
       return Store(ParseNumber(text, kMax64), &options_.id);
     case Option::kFamily: {

@@ -107,7 +107,7 @@ std::optional<int> PrefixLength(const IpAddress& mask) {
   return length;
 }
 
-absl::StatusOr<MarkAndMask> ParseMark(const std::string& text) {
+absl::StatusOr<MarkAndMask> ParseMarkAndMask(const std::string& text) {
   constexpr uint64_t kMax = std::numeric_limits<uint32_t>::max();
   const size_t slash = text.find('/');
   const auto value = ParseNumber(text.substr(0, slash), kMax);

@@ -44,7 +44,7 @@ struct MarkAndMask {
 };
 
 // "VALUE" or "VALUE/MASK".
-absl::StatusOr<MarkAndMask> ParseMark(const std::string& text);
+absl::StatusOr<MarkAndMask> ParseMarkAndMask(const std::string& text);
 
 // Decimal, hexadecimal with 0x or octal with 0, up to `max`.
 absl::StatusOr<uint64_t> ParseNumber(const std::string& text, uint64_t max);

@@ -104,6 +104,10 @@ def check_formats(directory):
         assert row["create_time"] == connection["createTime"], row
         assert row["timeout_seconds"] + "s" == connection["timeout"], row
         assert row["assured"] == str(connection["assured"]).lower(), row
+    largest = [int(c["originalCounters"]["bytes"]) + int(c["replyCounters"]["bytes"])
+               for c in connections(*every, "--order-by", "bytes desc")]
+    assert len(largest) == len(listed) and largest == sorted(largest, reverse=True), largest
+    assert "does not hold a number" in run("list", "--order-by", "state", code=2)
     wide = run("list", *every, "-o", "wide").splitlines()
     for word in ("MARK", "LABELS", "AGE", "IDLE", "EXPIRES", "REPLY SOURCE", "SENSOR", "SLOT"):
         assert word in wide[0], wide[0]
@@ -197,6 +201,10 @@ def check_export_and_import(directory):
     tcp = [c for c in listed if c["protocol"] == "PROTOCOL_TCP"]
     assert deleted == {"matchedConnections": str(len(tcp))}, deleted
     assert connections("-p", "tcp") == []
+    closed = json.loads(run("closed", "-p", "tcp", "-o", "json"))
+    requested = [e["event"] for e in closed if e["event"]["cause"] == "EVENT_CAUSE_REQUEST"]
+    assert {e["connection"]["id"] for e in requested} == {c["id"] for c in tcp}, closed
+    assert len(run("closed", "-p", "tcp", "--limit", "1", "-o", "jsonl").splitlines()) == 1
     complaint = run("import", path, code=1)
     assert f"{len(listed) - len(tcp)} connections were not imported, {len(tcp)} were" in complaint
     assert json.loads(run("flush", "-o", "json")) == {"matchedConnections": str(len(listed))}
