@@ -101,6 +101,8 @@ class Watching {
         request.set_resume_token(token);
       }
       grpc::ClientContext context;
+      // A connection may take a second attempt.
+      context.set_wait_for_ready(true);
       {
         const std::lock_guard lock(mutex_);
         if (stopped_) return;
