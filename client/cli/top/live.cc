@@ -6,11 +6,10 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <memory>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "client/cli/format_table.h"
 #include "client/cli/top/poller.h"
 #include "client/cli/top/signals.h"
 #include "client/cli/top/terminal.h"
@@ -154,16 +153,11 @@ class Live {
   Poller poller_;
 };
 
-// https://no-color.org: any value but an empty one.
-bool ColoursAllowed() {
-  const char* no_color = std::getenv("NO_COLOR");
-  return no_color == nullptr || *no_color == '\0';
-}
-
 }  // namespace
 
 absl::Status ShowLive(const Invocation& invocation, Looker* looker, Controls controls) {
-  auto terminal = Terminal::Open(ColoursAllowed());
+  const bool colours = invocation.table_style() == Table::Style::kColoured;
+  auto terminal = Terminal::Open(colours);
   if (!terminal.ok()) return terminal.status();
   Live(invocation, looker, std::move(controls), *std::move(terminal)).Run();
   return absl::OkStatus();

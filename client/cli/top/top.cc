@@ -73,12 +73,6 @@ absl::StatusOr<top::Controls> ControlsOf(const TopOptions& options) {
 absl::Status Top(Invocation& invocation, const TopOptions& options) {
   auto controls = ControlsOf(options);
   if (!controls.ok()) return controls.status();
-  const Format format = invocation.format();
-  const bool json = format == Format::kJson || format == Format::kJsonLines;
-  if (!json && format != Format::kTable) {
-    return absl::InvalidArgumentError(
-        "top shows no single connections: its output is table, json or jsonl");
-  }
   // Before gRPC starts its threads, which inherit the mask. What suspends is for this
   // thread alone.
   const sigset_t signals = top::TakenSignals();
@@ -96,7 +90,7 @@ absl::Status Top(Invocation& invocation, const TopOptions& options) {
 
   const uint64_t count = options.once ? 1 : options.count;
   const bool terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
-  if (terminal && !json && count == 0) {
+  if (terminal && !IsJson(invocation.format()) && count == 0) {
     return top::ShowLive(invocation, &looker, *std::move(controls));
   }
   return top::PrintSnapshots(invocation, &looker, *controls, count);
@@ -107,7 +101,8 @@ absl::Status Top(Invocation& invocation, const TopOptions& options) {
 void AddTopVerb(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<TopOptions>();
   CLI::App* verb = invocation.AddVerb(app, "top", "Show rates, states, talkers and sensors, live",
-                                      [&invocation, options] { return Top(invocation, *options); });
+                                      [&invocation, options] { return Top(invocation, *options); },
+                                      {Format::kTable, Format::kJson, Format::kJsonLines});
   verb->add_option("--pane", options->pane, "What is shown first, or printed")
       ->check(CLI::IsMember(Names<top::Pane>(top::kPanes)))
       ->capture_default_str();

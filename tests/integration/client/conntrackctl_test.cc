@@ -398,8 +398,7 @@ TEST_F(ConntrackctlTest, WatchPrintsTheEventsOfAHandshake) {
 
 TEST_F(ConntrackctlTest, WatchWithSnapshotEndsWellOnInterruptAndSaysWhereToGoOn) {
   Feed({Mixture()});
-  const auto process =
-      Start({"watch", "--snapshot", "--print-token", "-p", "udp", "-o", "jsonl"});
+  const auto process = Start({"watch", "--snapshot", "--print-token", "-p", "udp", "-o", "jsonl"});
   EXPECT_THAT(process->ReadLine(), StartsWith("{\"connection\":{\"id\":"));
   EXPECT_THAT(process->ReadLine(), StartsWith("{\"snapshotEnd\":{\"connections\":\"1\","));
   process->Signal(SIGINT);
