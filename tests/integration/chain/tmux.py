@@ -5,6 +5,7 @@ Standard library only. Nothing is left running.
 
 import os
 import subprocess
+import sys
 import tempfile
 
 from chain import wait_until
@@ -24,7 +25,12 @@ class Tmux:
         # The shell keeps nothing and reads nothing of whoever runs the test.
         self("new-session", "-d", "-x", str(self.size[0]), "-y", str(self.size[1]),
              "exec bash --norc --noprofile")
-        self.wait_for("bash-")
+        try:
+            self.wait_for("bash-")
+        except AssertionError:
+            # Who fails to enter is not left.
+            self.__exit__(*sys.exc_info())
+            raise
         return self
 
     def __exit__(self, *failure):
