@@ -77,7 +77,9 @@ TEST(SavedFileTest, EveryCutIsNoticedAndTheByteNamed) {
     const Content content = Read(whole.substr(0, size));
     EXPECT_NE(content.complaint, "") << "cut to " << size;
     // In front of the first record it is no export at all.
-    if (size > 19) EXPECT_THAT(content.complaint, HasSubstr(": byte ")) << "cut to " << size;
+    if (size > 19) {
+      EXPECT_THAT(content.complaint, HasSubstr(": byte ")) << "cut to " << size;
+    }
   }
 }
 
