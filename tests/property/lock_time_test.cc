@@ -72,7 +72,9 @@ class LockTimeTest : public ::testing::Test {
   // Connections of UDP in a zone whose clock stands still, a few with labels.
   void Load() {
     Tracker& tracker = server_->server().tracker();
-    const auto zone = tracker.OpenZone(1, ZoneClock::kPacket, {});
+    ZoneSettings settings;
+    settings.connections_max = connections_;
+    const auto zone = tracker.OpenZone(1, ZoneClock::kPacket, settings);
     ASSERT_TRUE(zone.ok()) << zone.status();
     testing::Random random(testing::TestSeed());
     std::array<Packet, 256> packets;
