@@ -2,19 +2,15 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <CLI/Option.hpp>
-#include <algorithm>
 #include <memory>
 
+#include "client/cli/connection_pages.h"
 #include "client/cli/event_printer.h"
 #include "client/cli/filter_flags.h"
 #include "client/cli/verbs.h"
-#include "conntrack/v1/connection_service.grpc.pb.h"
 
 namespace conntrack::cli {
 namespace {
-
-// Big enough to keep the server busy, small enough to show something at once.
-constexpr int32_t kPageSize = 2'000;
 
 struct ClosedOptions {
   FilterFlags filter;
@@ -25,23 +21,20 @@ absl::Status Closed(Invocation& invocation, const ClosedOptions& options) {
   auto filter = FilterText(options.filter);
   if (!filter.ok()) return filter.status();
   EventPrinter printer(invocation, options.limit);
-  uint64_t left = options.limit == 0 ? UINT64_MAX : options.limit;
   v1::ListClosedConnectionsRequest request;
   request.set_filter(*filter);
-  do {
-    request.set_page_size(static_cast<int32_t>(std::min<uint64_t>(left, kPageSize)));
-    v1::ListClosedConnectionsResponse page;
-    const absl::Status status = invocation.Call<v1::ConnectionService>(
-        &v1::ConnectionService::Stub::ListClosedConnections, request, &page);
-    if (!status.ok()) return status;
-    left -= std::min<uint64_t>(left, static_cast<uint64_t>(page.events_size()));
-    // They are the events that a watcher had.
-    v1::WatchResponse message;
-    message.mutable_events()->mutable_events()->Swap(page.mutable_events());
-    printer.Print(message);
-    invocation.output().Flush();
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty() && left > 0 && !invocation.output().closed());
+  const absl::Status status =
+      ForEachPage<v1::ListClosedConnectionsRequest, v1::ListClosedConnectionsResponse>(
+          invocation, &v1::ConnectionService::Stub::ListClosedConnections, request, options.limit,
+          [&](v1::ListClosedConnectionsResponse& page) {
+            // They are the events that a watcher had.
+            v1::WatchResponse message;
+            message.mutable_events()->mutable_events()->Swap(page.mutable_events());
+            printer.Print(message);
+            invocation.output().Flush();
+            return true;
+          });
+  if (!status.ok()) return status;
   printer.End();
   return absl::OkStatus();
 }

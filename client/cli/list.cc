@@ -2,21 +2,17 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <CLI/Option.hpp>
-#include <algorithm>
 #include <memory>
 
+#include "client/cli/connection_pages.h"
 #include "client/cli/connection_printer.h"
 #include "client/cli/filter_flags.h"
 #include "client/cli/follow.h"
 #include "client/cli/saved_query.h"
 #include "client/cli/verbs.h"
-#include "conntrack/v1/connection_service.grpc.pb.h"
 
 namespace conntrack::cli {
 namespace {
-
-// Big enough to keep the server busy, small enough to show something at once.
-constexpr int32_t kPageSize = 2'000;
 
 struct ListOptions {
   FilterFlags filter;
@@ -44,8 +40,10 @@ absl::Status ListFile(Invocation& invocation, const std::string& path, const std
 absl::Status List(Invocation& invocation, const ListOptions& options) {
   auto filter = FilterText(options.filter);
   if (!filter.ok()) return filter.status();
-  uint64_t left = options.limit == 0 ? UINT64_MAX : options.limit;
-  if (!options.input_file.empty()) return ListFile(invocation, options.input_file, *filter, left);
+  if (!options.input_file.empty()) {
+    return ListFile(invocation, options.input_file, *filter,
+                    options.limit == 0 ? UINT64_MAX : options.limit);
+  }
   if (options.follow) {
     FollowOptions follow;
     follow.filter = *filter;
@@ -56,20 +54,14 @@ absl::Status List(Invocation& invocation, const ListOptions& options) {
   v1::ListConnectionsRequest request;
   request.set_filter(*filter);
   request.set_order_by(options.order_by);
-  do {
-    request.set_page_size(static_cast<int32_t>(std::min<uint64_t>(left, kPageSize)));
-    v1::ListConnectionsResponse page;
-    const absl::Status status = invocation.Call<v1::ConnectionService>(
-        &v1::ConnectionService::Stub::ListConnections, request, &page);
-    if (!status.ok()) return status;
-    for (const v1::Connection& connection : page.connections()) {
-      if (left == 0) break;
-      printer.Print(connection);
-      --left;
-    }
-    printer.EndPage();
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty() && left > 0 && !invocation.output().closed());
+  const absl::Status status = ForEachPage<v1::ListConnectionsRequest, v1::ListConnectionsResponse>(
+      invocation, &v1::ConnectionService::Stub::ListConnections, request, options.limit,
+      [&](const v1::ListConnectionsResponse& page) {
+        for (const v1::Connection& connection : page.connections()) printer.Print(connection);
+        printer.EndPage();
+        return true;
+      });
+  if (!status.ok()) return status;
   printer.End();
   return absl::OkStatus();
 }
