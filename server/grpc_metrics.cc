@@ -79,6 +79,13 @@ constexpr std::array<const char*, GrpcMetrics::kCodes> kCodeNames = {
     "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
     "DataLoss", "Unauthenticated"};
 
+// Their series begin with the server, at 0: OK so that a rate of errors has its whole, what
+// alerts ask for so that a rate has the first one too. Others begin when they occur.
+bool IsAlwaysShown(size_t code) {
+  return code == grpc::StatusCode::OK || code == grpc::StatusCode::RESOURCE_EXHAUSTED ||
+         code == grpc::StatusCode::INTERNAL || code == grpc::StatusCode::UNAVAILABLE;
+}
+
 uint64_t Read(const std::atomic<uint64_t>& counter) {
   return counter.load(std::memory_order_relaxed);
 }
@@ -164,8 +171,7 @@ std::vector<prometheus::MetricFamily> GrpcMetrics::Collect() const {
     sent.Add(labels, static_cast<double>(Read(method->sent)));
     for (size_t code = 0; code < kCodes; ++code) {
       const uint64_t count = Read(method->handled[code]);
-      // OK is always there, so that a rate of errors has its whole.
-      if (count == 0 && code != grpc::StatusCode::OK) continue;
+      if (count == 0 && !IsAlwaysShown(code)) continue;
       MetricLabels with_code = labels;
       with_code.push_back({"grpc_code", kCodeNames[code]});
       handled.Add(std::move(with_code), static_cast<double>(count));

@@ -192,6 +192,13 @@ void Metrics::CollectTotals(std::vector<prometheus::MetricFamily>* families) con
   counter("conntrack_watch_lost_events_total",
           "Events that watchers were told they lost, summed over watchers.",
           Read(watch_->lost_events));
+  Metric refused("conntrack_watch_refused_tokens_total",
+                 "Resume tokens refused because what followed is gone: since too long ago, or with "
+                 "an earlier run of the server.",
+                 MetricType::Counter);
+  refused.Add({{"reason", "too_old"}}, Read(watch_->tokens_too_old));
+  refused.Add({{"reason", "earlier_run"}}, Read(watch_->tokens_of_earlier_runs));
+  families->push_back(refused.Take());
   Metric build("conntrack_build_info", "Always 1; the version is a label.", MetricType::Gauge);
   build.Add({{"version", Version()}}, 1);
   families->push_back(build.Take());

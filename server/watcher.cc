@@ -52,13 +52,16 @@ absl::Status Watcher::Init(const v1::WatchRequest& request) {
   const absl::StatusOr<ResumeToken> token =
       DecodeResumeToken(request.resume_token(), wire_.slot_count);
   if (!token.ok()) return token.status();
-  bool valid = token->epoch == tracker_->options().epoch;
+  const bool of_this_run = token->epoch == tracker_->options().epoch;
+  bool valid = of_this_run;
   for (uint32_t slot = 0; slot < wire_.slot_count; ++slot) {
     const uint64_t wanted = token->sequences[slot] + 1;
     valid = valid && wanted >= first_retained[slot] && wanted <= next[slot];
     next[slot] = wanted;
   }
   if (!valid) {
+    WatchStats* const stats = service_->stats();
+    (of_this_run ? stats->tokens_too_old : stats->tokens_of_earlier_runs).fetch_add(1);
     reader_.MoveTo(std::move(first_retained));
     return TooOld();
   }

@@ -63,10 +63,13 @@
               'conntrack_sensor_lag_seconds > %(lagSeconds)g' % c,
               'Packets reach the server late.',
               'From sensor {{ $labels.sensor }} to {{ $labels.instance }} packets take {{ $value | humanizeDuration }}.'),
-        alert('ConntrackWatcherLosing', 'warning', '1m',
-              'rate(conntrack_watch_lost_events_total{%(selector)s}[5m]) > 0' % c,
+        // How many events a refused token stands for is not known, so the value says nothing.
+        alert('ConntrackWatcherLosing', 'warning', '1m', |||
+          sum by (job, instance) (rate(conntrack_watch_lost_events_total{%(selector)s}[5m])) > 0
+            or sum by (job, instance) (rate(conntrack_watch_refused_tokens_total{%(selector)s, reason="too_old"}[5m])) > 0
+        ||| % c,
               'Watchers lose events.',
-              'Watchers of {{ $labels.instance }} lose {{ $value | humanize }} events a second; they were told, and can take a snapshot.'),
+              'Watchers of {{ $labels.instance }} read too slowly, or came back too late; they were told, and can take a snapshot.'),
         alert('ConntrackCallsRefused', 'warning', '5m', |||
           sum by (job, instance, grpc_service, grpc_method) (
             rate(grpc_server_handled_total{%(selector)s, grpc_code="ResourceExhausted"}[5m])

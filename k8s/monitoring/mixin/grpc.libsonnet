@@ -25,7 +25,7 @@ function(config)
                     ],
                     [
                       panel.series('Errors', 'reqps', [
-                        ['sum by (grpc_method, grpc_code) (rate(grpc_server_handled_total{%s, grpc_code!~"OK|Canceled"}[$__rate_interval]))' % s, '{{grpc_method}} {{grpc_code}}'],
+                        ['sum by (grpc_method, grpc_code) (rate(grpc_server_handled_total{%s, grpc_code!~"OK|Canceled"}[$__rate_interval])) > 0' % s, '{{grpc_method}} {{grpc_code}}'],
                       ], about='Streams that end with Unavailable were told of a drain.'),
                       panel.series('Streams open', 'short', [
                         [called(|||

@@ -25,5 +25,8 @@ function(config)
         ['conntrack_event_bytes_max{%s}' % s, '{{instance}} limit'],
       ], about='At its limit the oldest events go; a watcher that has not read them is told how many it lost.'),
       panel.series('Watchers', 'short', [['conntrack_watchers{%s}' % s, '{{instance}}']]),
+      panel.series('Resume tokens refused', 'ops', [
+        ['sum by (reason) (rate(conntrack_watch_refused_tokens_total{%s}[$__rate_interval]))' % s, '{{reason}}'],
+      ], about='Watchers that came back too late, or after a restart of the server: what happened meanwhile is lost to them.'),
     ],
   ])

@@ -15,6 +15,7 @@
 #include "conntrack/v1/connection_service.grpc.pb.h"
 #include "conntrack/v1/ingest_service.grpc.pb.h"
 #include "conntrack/v1/watch_service.grpc.pb.h"
+#include "server/resume_token.h"
 #include "tests/integration/server/byte_call.h"
 #include "tests/testing/local_server.h"
 
@@ -98,6 +99,51 @@ TEST_F(MetricsTest, CallsAreCountedByMethodAndCode) {
   // Most calls take less than a millisecond: there must be bounds below.
   EXPECT_TRUE(Value(text, "grpc_server_handling_seconds_bucket" + labels + ",le=\"0.0001\"}"));
   EXPECT_TRUE(Value(text, "grpc_server_handling_seconds_bucket" + labels + ",le=\"0.0005\"}"));
+}
+
+TEST_F(MetricsTest, CodesThatAlertsAskForBeginAtZero) {
+  const std::string text = ScrapeAfterCalls();
+  const std::string labels = Labels("server_stream", "WatchService", "Watch");
+  for (const char* code : {"OK", "ResourceExhausted", "Internal", "Unavailable"}) {
+    const std::string series =
+        absl::StrCat("grpc_server_handled_total", labels, ",grpc_code=\"", code, "\"}");
+    EXPECT_EQ(Value(text, series), 0) << series;
+  }
+  EXPECT_THAT(text, Not(HasSubstr("grpc_code=\"DataLoss\"")));
+}
+
+TEST_F(MetricsTest, RefusedResumeTokensAreCountedByReason) {
+  const auto stub = v1::WatchService::NewStub(server_.NewChannel());
+  v1::WatchRequest request;
+  v1::WatchResponse response;
+  {
+    grpc::ClientContext context;
+    // Its first message is a bookmark.
+    const auto watch = stub->Watch(&context, request);
+    ASSERT_TRUE(watch->Read(&response));
+    context.TryCancel();
+  }
+  // One of this run that no event was ever sent for, and one of another run.
+  const uint32_t slots = Config().slot_count;
+  const ResumeToken known = *DecodeResumeToken(response.bookmark().resume_token(), slots);
+  ResumeToken strange = known;
+  strange.sequences[0] += 1000;
+  ResumeToken earlier = known;
+  earlier.epoch -= 1;
+  for (const ResumeToken& token : {strange, earlier, earlier}) {
+    request.set_resume_token(EncodeResumeToken(token));
+    grpc::ClientContext context;
+    const auto watch = stub->Watch(&context, request);
+    while (watch->Read(&response)) {
+    }
+    EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  }
+
+  const std::string text = ScrapeAfterCalls();
+
+  const std::string name = "conntrack_watch_refused_tokens_total";
+  EXPECT_EQ(Value(text, name + "{reason=\"too_old\"}"), 1);
+  EXPECT_EQ(Value(text, name + "{reason=\"earlier_run\"}"), 2);
 }
 
 TEST_F(MetricsTest, MessagesOfTheIngestStreamAreCounted) {
