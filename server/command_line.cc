@@ -12,34 +12,13 @@
 #include "absl/strings/string_view.h"
 #include "server/config_file.h"
 #include "server/config_settings.h"
+#include "server/manual.h"
 #include "server/version.h"
 
 namespace conntrack {
 namespace {
 
 constexpr char kConfigVariable[] = "CONNTRACK_SERVER_CONFIG";
-
-constexpr char kFooter[] =
-    R"(Settings come from the file, over it the environment, over that the flags.
-In the environment --tls-client-ca is CONNTRACK_SERVER_TLS_CLIENT_CA, and so for
-every flag that takes a value; a switch takes true or false. In the file the
-groups are maps, and single zones can differ:
-
-  listen: 0.0.0.0:50051
-  tls:
-    cert: /etc/conntrack/server.pem
-    key: /etc/conntrack/server.key
-  zone_defaults:
-    tcp: {established: 1h}
-  zones:
-    - zone: 5
-      connections_max: 100000
-      timeouts: {udp: 10s}
-
---print-config shows a complete file. SIGHUP reads all of them again: the log
-and the settings of zones change at once, and the log says what needs a restart.
-The server ends with 0 after SIGTERM or SIGINT, and with 1 when a setting is
-wrong or an address is taken.)";
 
 // Whether Kubernetes set the variable: for every service in a pod's namespace
 // it makes variables named after it, and a service called conntrack-server, or
@@ -82,6 +61,14 @@ absl::StatusOr<std::map<std::string, std::string>> ReadEnvironment(
   return variables;
 }
 
+std::string FooterText() {
+  std::string text = manual::HelpFooter(ServerManual(), "Exit codes:");
+  for (const auto& [code, meaning] : ServerExitCodes()) {
+    absl::StrAppend(&text, "  ", code, "  ", meaning, "\n");
+  }
+  return text;
+}
+
 // The flags of the command line, read by CLI11.
 class Flags {
  public:
@@ -89,7 +76,7 @@ class Flags {
       : app_("Tracks connections for sensors that send it packet metadata.", "conntrack-server") {
     app_.set_help_flag();
     app_.allow_extras();
-    app_.footer(kFooter);
+    app_.footer(FooterText());
     config_ = app_.add_option("--config", "Configuration file, YAML")->type_name("FILE");
     help_ = AddSwitch("-h,--help", "Print this and end");
     version_ = AddSwitch("-V,--version", "Print the version and end");
@@ -111,6 +98,8 @@ class Flags {
     }
     for (CLI::Option* option : {config_, help_, version_, check_, print_}) option->take_last();
   }
+
+  manual::Command Tree() const { return manual::TreeOf(app_); }
 
   absl::Status Parse(std::span<const std::string> arguments) {
     // CLI11 reads "--flag=" as a flag whose value follows.
@@ -210,6 +199,12 @@ absl::StatusOr<ServerConfig> ReadConfig(const Flags& flags,
 }
 
 }  // namespace
+
+manual::Command FlagTree() {
+  manual::Command tree = Flags().Tree();
+  tree.app = nullptr;
+  return tree;
+}
 
 absl::StatusOr<CommandLine> ParseCommandLine(std::span<const std::string> arguments,
                                              std::span<const std::string> environment) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "manual/command_tree.h"
 #include "server/config.h"
 
 namespace conntrack {
@@ -33,5 +34,8 @@ struct CommandLine {
 // or the place in the file.
 absl::StatusOr<CommandLine> ParseCommandLine(std::span<const std::string> arguments,
                                              std::span<const std::string> environment);
+
+// The flags, as the manual page tells of them.
+manual::Command FlagTree();
 
 }  // namespace conntrack

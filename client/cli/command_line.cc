@@ -5,6 +5,7 @@
 #include <CLI/Option.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/names.h"
 #include "client/cli/verbs.h"
 
 namespace conntrack::cli {
@@ -35,7 +36,24 @@ std::vector<Example> Examples() {
        "change settings of a zone"}};
 }
 
+// What can stand for a value of this name.
+std::vector<std::string> ValuesNamed(const std::string& value_name) {
+  if (value_name == "FORMAT") return FormatNames(ConnectionFormats());
+  if (value_name == "PROTOCOL") return ProtocolNames();
+  if (value_name == "STATE") return StateNames();
+  return {};
+}
+
 }  // namespace
+
+manual::Command TreeOf(const CLI::App& app) { return manual::TreeOf(app, ValuesNamed); }
+
+manual::ExitCodes MeaningOfExitCodes() {
+  return {{kExitOk, "success, also when the reader of the output goes away"},
+          {kExitFailed, "the server, the network or a file failed, or an import left some out"},
+          {kExitUsage, "wrong usage, bad filters and configuration files included"},
+          {kExitNotFound, "not found"}};
+}
 
 void AddCommandLine(CLI::App& app, Invocation& invocation) {
   app.require_subcommand(1);
@@ -67,7 +85,7 @@ void AddCommandLine(CLI::App& app, Invocation& invocation) {
   // After the verbs, which would inherit it.
   std::string notes = kNotes;
   notes += "\n\nExit codes:";
-  for (const auto& [code, meaning] : ExitCodes()) {
+  for (const auto& [code, meaning] : MeaningOfExitCodes()) {
     absl::StrAppend(&notes, "\n  ", code, "  ", meaning);
   }
   invocation.SetManual(app, Examples(), notes);

@@ -16,7 +16,7 @@ void AddCompletionVerb(CLI::App& app, Invocation& invocation) {
   CLI::App* verb = invocation.AddVerb(
       app, "completion", "Print a script that completes this program's command lines",
       [&app, &invocation, shell] {
-        const Command tree = TreeOf(app);
+        const manual::Command tree = TreeOf(app);
         invocation.output().Write(*shell == "bash"  ? BashCompletion(kProgram, tree)
                                   : *shell == "zsh" ? ZshCompletion(kProgram, tree)
                                                     : FishCompletion(kProgram, tree));

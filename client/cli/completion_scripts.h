@@ -3,9 +3,12 @@
 
 #include <string>
 
-#include "client/cli/command_tree.h"
+#include "manual/command_tree.h"
 
 namespace conntrack::cli {
+
+using manual::Command;
+using manual::OptionEntry;
 
 // `tree` is of the whole program, which is called `program`. Options of the program are
 // completed behind its verbs too.

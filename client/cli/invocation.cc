@@ -82,7 +82,7 @@ CLI::App* Invocation::AddVerb(CLI::App& app, const std::string& name,
   CLI::App* verb = app.add_subcommand(name, description);
   // Options of every command are understood behind the verb too.
   verb->fallthrough();
-  verb->footer(HelpFooter({}, kSharedOptions));
+  verb->footer(manual::HelpFooter({}, kSharedOptions));
   verb->callback([this, verb, run = std::move(run), formats] {
     // `zones set` is not `zones`.
     if (!verb->get_subcommands().empty()) return;
@@ -94,7 +94,7 @@ CLI::App* Invocation::AddVerb(CLI::App& app, const std::string& name,
 
 void Invocation::SetManual(CLI::App& verb, std::vector<Example> examples, std::string notes) {
   Manual manual = {std::move(notes), std::move(examples)};
-  verb.footer(HelpFooter(manual, verb.get_parent() == nullptr ? "" : kSharedOptions));
+  verb.footer(manual::HelpFooter(manual, verb.get_parent() == nullptr ? "" : kSharedOptions));
   manuals_[&verb] = std::move(manual);
 }
 

@@ -18,12 +18,15 @@
 #include "client/cli/colour.h"
 #include "client/cli/format.h"
 #include "client/cli/format_table.h"
-#include "client/cli/manual.h"
 #include "client/cli/output.h"
 #include "conntrack/channel.h"
 #include "conntrack/status.h"
+#include "manual/manual.h"
 
 namespace conntrack::cli {
+
+using manual::Example;
+using manual::Manual;
 
 // What the process returns.
 enum ExitCode {

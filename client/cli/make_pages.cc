@@ -1,4 +1,4 @@
-// Writes the manual pages of conntrackctl into a directory:
+// Writes the manual pages of conntrackctl below a directory, which has man1:
 //
 //   make-conntrackctl-pages DIRECTORY DATE
 #include <unistd.h>
@@ -7,51 +7,38 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <cstdio>
-#include <fstream>
 
 #include "client/cli/command_line.h"
 #include "client/cli/invocation.h"
-#include "client/cli/manual_page.h"
+#include "manual/manual_page.h"
 
 namespace conntrack::cli {
 namespace {
 
-class Writer {
- public:
-  Writer(const Invocation& invocation, const Command& tree, const PageFrame& frame,
-         const std::string& directory)
-      : invocation_(invocation), tree_(tree), frame_(frame), directory_(directory) {}
-
-  // The page of the command and those of its verbs; false when one cannot be written.
-  bool Write(const Command& command) const {
-    const std::string path = directory_ + "/" + PageName(frame_, command) + ".1";
-    std::ofstream file(path, std::ios::binary);
-    file << ManualPage(frame_, tree_, command, invocation_.ManualOf(*command.app));
-    file.close();
-    if (!file) {
-      std::fprintf(stderr, "make-conntrackctl-pages: cannot write %s\n", path.c_str());
-      return false;
-    }
-    for (const Command& verb : command.commands) {
-      if (!Write(verb)) return false;
-    }
-    return true;
+// The page of the command and those of its verbs; false when one cannot be written.
+bool Write(const std::string& directory, const Invocation& invocation,
+           const manual::PageFrame& frame, const manual::Command& tree,
+           const manual::Command& command) {
+  const std::string page =
+      manual::ManualPage(frame, tree, command, invocation.ManualOf(*command.app));
+  if (!manual::WritePage(directory, frame, command, page)) return false;
+  for (const manual::Command& verb : command.commands) {
+    if (!Write(directory, invocation, frame, tree, verb)) return false;
   }
-
- private:
-  const Invocation& invocation_;
-  const Command& tree_;
-  const PageFrame& frame_;
-  const std::string directory_;
-};
+  return true;
+}
 
 int Main(const std::string& directory, const std::string& date) {
   CLI::App app(kDescription, kProgram);
   Invocation invocation(STDOUT_FILENO);
   AddCommandLine(app, invocation);
-  const Command tree = TreeOf(app);
-  const PageFrame frame = {kProgram, CONNTRACK_VERSION, date, "Conntrack Service"};
-  return Writer(invocation, tree, frame, directory).Write(tree) ? kExitOk : kExitFailed;
+  manual::PageFrame frame;
+  frame.program = kProgram;
+  frame.version = CONNTRACK_VERSION;
+  frame.date = date;
+  frame.exit_codes = MeaningOfExitCodes();
+  const manual::Command tree = TreeOf(app);
+  return Write(directory, invocation, frame, tree, tree) ? kExitOk : kExitFailed;
 }
 
 }  // namespace

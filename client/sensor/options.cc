@@ -12,40 +12,26 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/sensor/exit_code.h"
+#include "client/sensor/manual.h"
 #include "client/sensor/pacing.h"
 
 namespace conntrack::sensor {
 namespace {
 
+constexpr char kProgram[] = "conntrack-sensor";
 constexpr char kDescription[] =
     "Reads packets from a capture file or a network interface and sends their\n"
     "metadata to conntrack-server. Payload never leaves this machine.";
 
-constexpr char kFooter[] =
-    "Every flag can also be given in the environment: --sensor-id as\n"
-    "CONNTRACK_SENSOR_SENSOR_ID and so on. A flag beats the environment.\n"
-    "\n"
-    "The summary goes to standard output, everything else to standard error.\n"
-    "SIGINT or SIGTERM ends the capture, sends the rest and waits for its\n"
-    "acknowledgement; a second one ends the program at once.\n"
-    "\n"
-    "Exit codes:\n"
-    "  0  everything that was read is accounted for and acknowledged\n"
-    "  1  a flag, an environment variable or a TLS file is wrong\n"
-    "  2  the file or interface cannot be opened, or is no capture\n"
-    "  3  the capture has a link type that the sensor does not read\n"
-    "  4  the file is damaged or truncated, or the interface failed; what was\n"
-    "     read before was sent and acknowledged\n"
-    "  5  the server was not reached, refused the sensor or a batch, or did not\n"
-    "     acknowledge everything in time\n"
-    "  6  the counts do not add up: a bug\n"
-    "\n"
-    "Examples:\n"
-    "  conntrack-sensor --read traffic.pcap\n"
-    "  zcat big.pcap.gz | conntrack-sensor --read - --zone 7\n"
-    "  conntrack-sensor --interface eth0 --filter 'not port 50051'\n"
-    "  conntrack-sensor --read traffic.pcap --speed 10x -o json";
+std::string FooterText() {
+  std::string text = manual::HelpFooter(SensorManual(), "Exit codes:");
+  for (const auto& [code, meaning] : MeaningOfExitCodes()) {
+    absl::StrAppend(&text, "  ", code, "  ", meaning, "\n");
+  }
+  return text;
+}
 
 // The host's name, made to fit what names a sensor.
 std::string DefaultSensorId() {
@@ -82,66 +68,86 @@ struct RawOptions {
 
 void AddInputFlags(CLI::App& app, Options& options, RawOptions& raw) {
   CLI::Option* read = app.add_option("--read", options.read_file,
-                                     "Capture file (pcap or pcapng) to read; - is standard input");
+                                     "Capture file (pcap or pcapng) to read; - is standard input")
+                          ->type_name("FILE");
   CLI::Option* interface =
       app.add_option("--interface", options.interface.name,
-                     "Interface to capture on. 'any' sees a forwarded packet more than once");
+                     "Interface to capture on. 'any' sees a forwarded packet more than once")
+          ->type_name("INTERFACE");
   read->excludes(interface);
   app.add_option("--filter", options.interface.filter,
-                 "Take only packets that match this pcap-filter(7) expression");
+                 "Take only packets that match this pcap-filter(7) expression")
+      ->type_name("EXPRESSION");
   app.add_option("--checksum", raw.checksum,
                  "verify checksums, or ignore them: for captures that were changed after they\n"
                  "were taken, such as anonymised ones")
+      ->type_name("HOW")
       ->check(CLI::IsMember({"verify", "ignore"}));
   app.add_option("--snaplen", options.interface.snaplen_bytes,
                  "Bytes to keep of each live packet; fewer than the packet has leave its\n"
                  "checksum unknown")
+      ->type_name("BYTES")
       ->check(CLI::Range(96, 262'144));
   app.add_flag("--promiscuous", options.interface.promiscuous,
                "Take packets for other hosts too (live)");
   app.add_option("--ring-bytes", options.interface.ring_bytes,
                  "Memory of the kernel's capture ring (live)")
+      ->type_name("BYTES")
       ->check(CLI::Range(1 << 20, 1 << 30));
   app.add_option("--speed", raw.speed,
-                 "Replay a file as fast as possible (max), as recorded, or at a factor (10x)");
+                 "Replay a file as fast as possible (max), as recorded, or at a factor (10x)")
+      ->type_name("SPEED");
 }
 
 void AddIdentityFlags(CLI::App& app, Options& options, RawOptions& raw) {
   app.add_option("--zone", raw.zone,
                  "Zone that the packets belong to: a number, or an IPv4 address, which\n"
-                 "stands for its number: so each host of a fleet has a zone of its own");
+                 "stands for its number: so each host of a fleet has a zone of its own")
+      ->type_name("ZONE");
   app.add_option("--sensor-id", options.sensor_id,
-                 "Name of this sensor: 1 to 63 of [A-Za-z0-9._-]");
+                 "Name of this sensor, by default the host's: 1 to 63 of [A-Za-z0-9._-]")
+      ->type_name("NAME");
   app.add_option("--clock", raw.clock,
                  "Clock of the zone: packet (default for files) or server (default live)")
+      ->type_name("CLOCK")
       ->check(CLI::IsMember({"packet", "server"}));
 }
 
 void AddServerFlags(CLI::App& app, Options& options, RawOptions& raw) {
-  app.add_option("--server", options.channel.server, "Address of the server, host:port");
+  app.add_option("--server", options.channel.server, "Address of the server, host:port")
+      ->type_name("HOST:PORT");
   app.add_flag("--tls", options.channel.tls, "Use TLS; implied by the files below");
   app.add_option("--tls-ca", options.channel.tls_ca_file,
-                 "PEM file of the authorities that may sign the server's certificate");
+                 "PEM file of the authorities that may sign the server's certificate")
+      ->type_name("FILE");
   app.add_option("--tls-cert", options.channel.tls_certificate_file,
-                 "PEM file of this sensor's own certificate");
-  app.add_option("--tls-key", options.channel.tls_key_file, "PEM file of its key");
+                 "PEM file of this sensor's own certificate")
+      ->type_name("FILE");
+  app.add_option("--tls-key", options.channel.tls_key_file, "PEM file of its key")
+      ->type_name("FILE");
   app.add_option("--tls-server-name", options.channel.tls_server_name,
-                 "Name expected in the server's certificate");
+                 "Name expected in the server's certificate")
+      ->type_name("NAME");
   app.add_option("--buffer-bytes", options.buffer_bytes_max,
                  "Most bytes of unacknowledged batches kept; a file waits when it is full,\n"
                  "live traffic is dropped and counted")
+      ->type_name("BYTES")
       ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 40));
   app.add_option("--batch-packets", options.batch_packets_max,
                  "Most packets in a batch; the server may ask for fewer")
+      ->type_name("N")
       ->check(CLI::Range(1, 4'096));
   app.add_option("--batch-delay", raw.batch_delay_ms,
                  "Milliseconds after which a batch is sent though it is not full")
+      ->type_name("MS")
       ->check(CLI::Range(1, 60'000));
   app.add_option("--connect-timeout", raw.connect_timeout_ms,
                  "Milliseconds to wait for the server at the start")
+      ->type_name("MS")
       ->check(CLI::Range(1, 3'600'000));
   app.add_option("--finish-timeout", raw.finish_timeout_ms,
                  "Milliseconds to wait for the last acknowledgements")
+      ->type_name("MS")
       ->check(CLI::Range(1, 3'600'000));
 }
 
@@ -192,21 +198,37 @@ std::string Convert(const RawOptions& raw, Options& options) {
   return "";
 }
 
-}  // namespace
-
-std::optional<Options> ParseOptions(int argc, const char* const* argv, int* exit_code) {
-  Options options;
-  options.sensor_id = DefaultSensorId();
-  RawOptions raw;
-  CLI::App app{kDescription, "conntrack-sensor"};
-  app.footer(kFooter);
+void AddFlags(CLI::App& app, Options& options, RawOptions& raw) {
+  app.footer(FooterText());
   app.set_version_flag("--version", std::string("conntrack-sensor ") + kVersion);
   AddInputFlags(app, options, raw);
   AddIdentityFlags(app, options, raw);
   AddServerFlags(app, options, raw);
   app.add_option("-o,--output", raw.output, "Form of the summary: text or json")
+      ->type_name("FORM")
       ->check(CLI::IsMember({"text", "json"}));
   NameInEnvironment(app);
+}
+
+}  // namespace
+
+manual::Command FlagTree() {
+  // The name of the host that a page is made on is nobody's default.
+  Options options;
+  RawOptions raw;
+  CLI::App app{kDescription, kProgram};
+  AddFlags(app, options, raw);
+  manual::Command tree = manual::TreeOf(app);
+  tree.app = nullptr;
+  return tree;
+}
+
+std::optional<Options> ParseOptions(int argc, const char* const* argv, int* exit_code) {
+  Options options;
+  options.sensor_id = DefaultSensorId();
+  RawOptions raw;
+  CLI::App app{kDescription, kProgram};
+  AddFlags(app, options, raw);
 
   try {
     app.parse(argc, argv);

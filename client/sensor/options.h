@@ -10,6 +10,7 @@
 #include "client/sensor/capture.h"
 #include "conntrack/channel.h"
 #include "conntrack/v1/types.pb.h"
+#include "manual/command_tree.h"
 
 namespace conntrack::sensor {
 
@@ -37,5 +38,8 @@ struct Options {
 // has to exit at once with `*exit_code`, having printed its help, version or
 // error.
 std::optional<Options> ParseOptions(int argc, const char* const* argv, int* exit_code);
+
+// The flags, as the manual page tells of them.
+manual::Command FlagTree();
 
 }  // namespace conntrack::sensor

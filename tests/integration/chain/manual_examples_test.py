@@ -1,18 +1,23 @@
 """Every example of the manual pages, as whoever reads them types it.
 
-usage: manual_examples_test.py BUILD_DIR TOUR_CAPTURE PAGES_DIR
+usage: manual_examples_test.py BUILD_DIR TOUR_CAPTURE PAGES_DIR...
 
-Each page has a server of its own, into whose zone 1 the capture was replayed, and an
-empty directory; its examples run there in order.
+Each page has a server of its own, into whose zone 1 the capture was replayed, and a
+directory with the capture as traffic.pcap and traffic.pcap.gz and nothing else; its
+examples run there in order. What a page of section 5 shows is a file that the server
+takes.
 """
 
+import gzip
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 
 from chain import DEADLINE_SECONDS, Programs, wait_until
@@ -38,25 +43,32 @@ def examples(page):
         yield (plain(command).strip(), int(code.group(1)) if code else 0, "until interrupted" in notes)
 
 
-def start(command, folder, programs, output):
-    path = os.pathsep.join([os.path.dirname(os.path.abspath(programs.ctl_path)), os.environ["PATH"]])
-    environment = {"PATH": path, "HOME": folder, "LC_ALL": "C.UTF-8", "CONNTRACKCTL_SERVER": programs.listen}
+def text_of(file):
+    file.seek(0)
+    return file.read()
+
+
+def start(command, folder, programs, output, errors):
+    places = [os.path.dirname(os.path.abspath(path))
+              for path in (programs.ctl_path, programs.sensor_path, programs.server_path)]
+    environment = {"PATH": os.pathsep.join([*places, os.environ["PATH"]]), "HOME": folder, "LC_ALL": "C.UTF-8",
+                   "CONNTRACKCTL_SERVER": programs.listen, "CONNTRACK_SENSOR_SERVER": programs.listen}
     # In a group of its own, as in a shell: an interrupt reaches all of a pipe.
     process = subprocess.Popen(["bash", "-o", "pipefail", "-c", command], cwd=folder, env=environment,
-                               stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True,
+                               stdin=subprocess.DEVNULL, stdout=output, stderr=errors, text=True,
                                start_new_session=True)
     programs.processes.append(process)
     return process
 
 
-def feed_until_printed(process, output, command, programs, capture):
+def feed_until_printed(process, outputs, command, programs, capture):
     """Replays the capture into one zone after another: whatever watches has begun by then."""
     zone = 1000
 
     def printed():
         nonlocal zone
-        assert process.poll() is None, f"{command} ends by itself: {process.communicate()[1]}"
-        if os.fstat(output.fileno()).st_size > 0:
+        assert process.poll() is None, f"{command} ends by itself: {text_of(outputs[1])}"
+        if any(os.fstat(output.fileno()).st_size > 0 for output in outputs):
             return True
         zone += 1
         code, summary = programs.sensor("--read", capture, "--zone", str(zone), "--sensor-id", f"more-{zone}")
@@ -68,19 +80,38 @@ def feed_until_printed(process, output, command, programs, capture):
 
 def run(command, interrupted, folder, programs, capture):
     """The exit code and both outputs."""
-    with tempfile.TemporaryFile(mode="w+", dir=folder) as output:
-        process = start(command, folder, programs, output)
+    with (tempfile.TemporaryFile(mode="w+", dir=folder) as output,
+          tempfile.TemporaryFile(mode="w+", dir=folder) as errors):
+        process = start(command, folder, programs, output, errors)
         if interrupted:
-            feed_until_printed(process, output, command, programs, capture)
+            feed_until_printed(process, (output, errors), command, programs, capture)
             os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=DEADLINE_SECONDS)
-        output.seek(0)
-        return process.returncode, output.read(), errors
+        process.wait(timeout=DEADLINE_SECONDS)
+        return process.returncode, text_of(output), text_of(errors)
+
+
+def check_files(page, build):
+    """How many files the page shows; the server takes each."""
+    shown = re.findall(r"^\.EX\n(.*?)^\.EE\n", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert shown, f"{page.name} shows no file"
+    for text in shown:
+        with tempfile.NamedTemporaryFile(mode="w", suffix=".yaml") as file:
+            file.write(textwrap.dedent(plain(text)))
+            file.flush()
+            done = subprocess.run([Programs(build).server_path, "--config", file.name, "--print-config"], env={},
+                                  text=True, capture_output=True, timeout=DEADLINE_SECONDS)
+            assert done.returncode == 0, f"{page.name}: {text}{done.stderr}"
+    return len(shown)
 
 
 def check(page, build, capture):
+    if page.suffix == ".5":
+        return check_files(page, build)
     count = 0
     with Programs(build) as programs, tempfile.TemporaryDirectory() as folder:
+        shutil.copy(capture, os.path.join(folder, "traffic.pcap"))
+        with gzip.open(os.path.join(folder, "traffic.pcap.gz"), "wb") as packed:
+            packed.write(pathlib.Path(capture).read_bytes())
         programs.start_server()
         code, summary = programs.sensor("--read", capture, "--zone", "1")
         assert code == 0, summary
@@ -88,15 +119,17 @@ def check(page, build, capture):
             code, output, errors = run(command, interrupted, folder, programs, capture)
             assert code == wanted, f"{page.name}: {command}\nexits with {code}, not {wanted}\n{output}{errors}"
             # What fails says why; all else has something to show.
-            assert errors if wanted else output.strip(), f"{page.name}: {command}\nprints nothing\n{errors}"
+            # The server has its log alone.
+            shown = errors if wanted else output.strip() or (interrupted and errors)
+            assert shown, f"{page.name}: {command}\nprints nothing\n{errors}"
             count += 1
     return count
 
 
 def main():
-    build, capture, folder = sys.argv[1:]
-    pages = sorted(pathlib.Path(folder).glob("*.1"))
-    assert len(pages) > 10, f"{folder} has {len(pages)} pages"
+    build, capture, *folders = sys.argv[1:]
+    pages = [page for folder in folders for page in sorted(pathlib.Path(folder).glob("*.?"))]
+    assert len(pages) > 10, f"{folders} have {len(pages)} pages"
     with ThreadPoolExecutor(WORKERS) as workers:
         counts = list(workers.map(lambda page: check(page, build, capture), pages))
     print(f"{sum(counts)} examples of {len(pages)} pages run as they say")

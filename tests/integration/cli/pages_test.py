@@ -1,6 +1,6 @@
-"""The manual pages are good roff, and there is one for every verb.
+"""The manual pages are good roff, and there is one for every verb and the other programs.
 
-usage: pages_test.py CONNTRACKCTL PAGES_DIR
+usage: pages_test.py CONNTRACKCTL PAGES_DIR...
 Skips, with 77, when neither mandoc nor man is there to read them.
 """
 
@@ -28,7 +28,7 @@ def verbs(ctl, *path):
 
 
 def main():
-    ctl, folder = sys.argv[1:]
+    ctl, *folders = sys.argv[1:]
     readers = []
     if shutil.which("mandoc"):
         readers.append(lambda page: ["mandoc", "-Tlint", "-Wstyle", page])
@@ -37,9 +37,10 @@ def main():
     if not readers:
         print("skipped: there is neither mandoc nor man; scripts/deps test installs one")
         return 77
-    pages = sorted(pathlib.Path(folder).glob("*.1"))
-    wanted = {"conntrackctl"} | {"-".join(("conntrackctl", *path)) for path in verbs(ctl)}
-    assert wanted == {page.stem for page in pages}, wanted.symmetric_difference({p.stem for p in pages})
+    pages = [page for folder in folders for page in sorted(pathlib.Path(folder).glob("man?/*"))]
+    wanted = {"conntrackctl.1", "conntrack-sensor.8", "conntrack-server.8", "conntrack-server.yaml.5"}
+    wanted |= {"-".join(("conntrackctl", *path)) + ".1" for path in verbs(ctl)}
+    assert wanted == {page.name for page in pages}, wanted.symmetric_difference({p.name for p in pages})
     assert len(wanted) > 10, wanted
     for page in pages:
         for reader in readers:

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <functional>
 #include <string>
 #include <vector>
 
-namespace conntrack::cli {
+namespace conntrack::manual {
 
 struct OptionEntry {
   // "-o", "--output"; none for an argument.
@@ -15,6 +16,8 @@ struct OptionEntry {
   std::string value_name;
   // The values that it can have, as far as they can be named.
   std::vector<std::string> values;
+  // "1 to 60000", of a number with bounds; empty for none.
+  std::string range;
   std::string description;
   // As the program has it; empty for none.
   std::string default_value;
@@ -38,14 +41,17 @@ struct Command {
   std::vector<Command> commands;
   // The options of the program are understood behind it too.
   bool takes_shared_options = false;
-  // What it was made from.
+  // What it was made from, while that is there.
   const CLI::App* app = nullptr;
 
   // The last word of the path.
   std::string name() const { return path.substr(path.rfind(' ') + 1); }
 };
 
-// The tree below and with `app`, which is the program.
-Command TreeOf(const CLI::App& app);
+// The values that what stands for a value, "PROTOCOL", can have; none when they cannot be named.
+using ValuesNamed = std::function<std::vector<std::string>(const std::string& value_name)>;
 
-}  // namespace conntrack::cli
+// The tree below and with `app`, which is the program.
+Command TreeOf(const CLI::App& app, const ValuesNamed& values_named = nullptr);
+
+}  // namespace conntrack::manual

@@ -1,8 +1,8 @@
-#include "client/cli/manual.h"
+#include "manual/manual.h"
 
 #include <gtest/gtest.h>
 
-namespace conntrack::cli {
+namespace conntrack::manual {
 namespace {
 
 TEST(ManualTest, NothingToSayLeavesTheLastLine) { EXPECT_EQ(HelpFooter({}, "Last."), "Last.\n"); }
@@ -30,4 +30,4 @@ TEST(ManualTest, AnExampleSaysHowItEnds) {
 }
 
 }  // namespace
-}  // namespace conntrack::cli
+}  // namespace conntrack::manual

@@ -1,11 +1,11 @@
-// What the help and the manual page of a verb say besides its options.
+// What the help and the manual page of a command say besides its options.
 #pragma once
 
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace conntrack::cli {
+namespace conntrack::manual {
 
 // A command that does something useful with a server at the default address and
 // nothing else: every one is run by a test, in order, in one empty directory and
@@ -28,10 +28,10 @@ struct Manual {
   std::vector<Example> examples;
 };
 
-// What a program's process returns, and what it means.
-const std::vector<std::pair<int, std::string>>& ExitCodes();
+// What a program's process returns, and what it means: phrases without a full stop.
+using ExitCodes = std::vector<std::pair<int, std::string>>;
 
 // The part of a --help below the options; ends with a line break.
 std::string HelpFooter(const Manual& manual, const std::string& last_line);
 
-}  // namespace conntrack::cli
+}  // namespace conntrack::manual

@@ -1,19 +1,9 @@
-#include "client/cli/manual.h"
+#include "manual/manual.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "client/cli/invocation.h"
 
-namespace conntrack::cli {
-
-const std::vector<std::pair<int, std::string>>& ExitCodes() {
-  static const auto* const codes = new std::vector<std::pair<int, std::string>>{
-      {kExitOk, "success, also when the reader of the output goes away"},
-      {kExitFailed, "the server, the network or a file failed, or an import left some out"},
-      {kExitUsage, "wrong usage, bad filters and configuration files included"},
-      {kExitNotFound, "not found"}};
-  return *codes;
-}
+namespace conntrack::manual {
 
 std::string HelpFooter(const Manual& manual, const std::string& last_line) {
   std::string text;
@@ -33,4 +23,4 @@ std::string HelpFooter(const Manual& manual, const std::string& last_line) {
   return text;
 }
 
-}  // namespace conntrack::cli
+}  // namespace conntrack::manual

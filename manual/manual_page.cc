@@ -1,5 +1,7 @@
-#include "client/cli/manual_page.h"
+#include "manual/manual_page.h"
 
+#include <cstdio>
+#include <fstream>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -9,7 +11,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
-namespace conntrack::cli {
+namespace conntrack::manual {
 namespace {
 
 // Text that roff prints as it is. A hyphen stays one that can be typed.
@@ -21,6 +23,11 @@ std::string Roff(const std::string& text) {
 }
 
 std::string Bold(const std::string& text) { return absl::StrCat("\\fB", Roff(text), "\\fR"); }
+// "conntrackctl(1)" with its name in bold.
+std::string PageReference(const std::string& reference) {
+  const size_t section = reference.rfind('(');
+  return Bold(reference.substr(0, section)) + reference.substr(section);
+}
 std::string Italic(const std::string& text) { return absl::StrCat("\\fI", Roff(text), "\\fR"); }
 
 std::string Section(const std::string& name) { return absl::StrCat(".SH ", name, "\n"); }
@@ -83,6 +90,7 @@ std::string Options(const std::vector<OptionEntry>& options) {
     if (!option.values.empty()) {
       absl::StrAppend(&text, "One of ", Roff(absl::StrJoin(option.values, ", ")), ".\n");
     }
+    if (!option.range.empty()) absl::StrAppend(&text, "From ", Roff(option.range), ".\n");
     if (!option.default_value.empty()) {
       absl::StrAppend(&text, "The default is ", Roff(option.default_value), ".\n");
     }
@@ -94,7 +102,7 @@ std::string Commands(const PageFrame& frame, const Command& command) {
   std::string text;
   for (const Command& verb : command.commands) {
     absl::StrAppend(&text, ".TP\n", Bold(verb.name()), "\n", Sentence(verb.description), " See ",
-                    Bold(PageName(frame, verb)), "(1).\n");
+                    Bold(PageName(frame, verb)), "(", frame.section, ").\n");
   }
   return text;
 }
@@ -128,23 +136,27 @@ std::string Examples(const std::vector<Example>& examples) {
 }
 
 std::string Synopsis(const PageFrame& frame, const Command& command) {
+  if (!frame.synopsis.empty()) return Italic(frame.synopsis) + "\n";
   std::string text =
       Bold(absl::StrCat(frame.program, command.path.empty() ? "" : " ", command.path));
   text += " [" + Italic("OPTION") + " ...]";
   for (const OptionEntry& option : command.options) {
     if (option.is_argument()) absl::StrAppend(&text, " ", Argument(option));
   }
-  if (command.path.empty()) text += " " + Italic("COMMAND") + " [" + Italic("ARGUMENT") + " ...]";
+  if (!command.commands.empty() && command.path.empty())
+    text += " " + Italic("COMMAND") + " [" + Italic("ARGUMENT") + " ...]";
   return text + "\n";
 }
 
 std::string SeeAlso(const PageFrame& frame, const Command& tree, const Command& command) {
   std::vector<std::string> pages;
-  if (!command.path.empty()) pages.push_back(Bold(frame.program) + "(1)");
+  const std::string section = absl::StrCat("(", frame.section, ")");
+  if (!command.path.empty()) pages.push_back(Bold(frame.program) + section);
   const Command& siblings = command.path.empty() ? command : tree;
   for (const Command& verb : siblings.commands) {
-    if (verb.path != command.path) pages.push_back(Bold(PageName(frame, verb)) + "(1)");
+    if (verb.path != command.path) pages.push_back(Bold(PageName(frame, verb)) + section);
   }
+  for (const std::string& page : frame.related) pages.push_back(PageReference(page));
   return absl::StrJoin(pages, ",\n") + "\n";
 }
 
@@ -191,9 +203,11 @@ std::string ManualPage(const PageFrame& frame, const Command& tree, const Comman
   const std::string name = PageName(frame, command);
   std::string page = absl::StrCat(".\\\" Made from the command line of ", frame.program,
                                   ": change it there.\n.TH \"", Roff(absl::AsciiStrToUpper(name)),
-                                  "\" 1 \"", frame.date, "\" \"", frame.program, " ", frame.version,
-                                  "\" \"", frame.title, "\"\n");
-  std::string brief = command.description;
+                                  "\" ", frame.section, " \"", frame.date,
+                                  "\" \"Conntrack Service ", frame.version, "\"\n");
+  // Its first sentence, a phrase.
+  std::string brief = absl::StrReplaceAll(command.description, {{"\n", " "}});
+  brief = brief.substr(0, brief.find(". "));
   if (absl::EndsWith(brief, ".")) brief.pop_back();
   brief[0] = absl::ascii_tolower(static_cast<unsigned char>(brief[0]));
   AppendSection("NAME", absl::StrCat(Roff(name), " \\- ", Roff(brief), "\n"), &page);
@@ -202,20 +216,36 @@ std::string ManualPage(const PageFrame& frame, const Command& tree, const Comman
   if (command.takes_shared_options) {
     absl::StrAppend(&description,
                     "Options of every command, which are understood here too, stand in ",
-                    Bold(frame.program), "(1).\n");
+                    Bold(frame.program), "(", frame.section, ").\n");
   }
   AppendSection("DESCRIPTION", description + Paragraphs(manual.notes), &page);
   AppendSection("COMMANDS", Commands(frame, command), &page);
-  AppendSection("OPTIONS", Options(command.options), &page);
+  AppendSection(frame.section == 5 ? "SETTINGS" : "OPTIONS", Options(command.options), &page);
   std::string codes;
-  for (const auto& [code, meaning] : ExitCodes()) {
+  for (const auto& [code, meaning] : frame.exit_codes) {
     absl::StrAppend(&codes, ".TP\n", Bold(absl::StrCat(code)), "\n", Sentence(meaning), "\n");
   }
   AppendSection("EXIT STATUS", codes, &page);
   AppendSection("ENVIRONMENT", Environment(tree.options), &page);
+  std::string files;
+  for (const auto& [path, what] : frame.files) {
+    absl::StrAppend(&files, ".TP\n", Italic(path), "\n", Sentence(what), "\n");
+  }
+  AppendSection("FILES", files, &page);
   AppendSection("EXAMPLES", Examples(manual.examples), &page);
   AppendSection("SEE ALSO", SeeAlso(frame, tree, command), &page);
   return Wrapped(page);
 }
 
-}  // namespace conntrack::cli
+bool WritePage(const std::string& directory, const PageFrame& frame, const Command& command,
+               const std::string& page) {
+  const std::string path = absl::StrCat(directory, "/man", frame.section, "/",
+                                        PageName(frame, command), ".", frame.section);
+  std::ofstream file(path, std::ios::binary);
+  file << page;
+  file.close();
+  if (!file) std::fprintf(stderr, "cannot write %s\n", path.c_str());
+  return !file.fail();
+}
+
+}  // namespace conntrack::manual

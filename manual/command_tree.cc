@@ -1,4 +1,4 @@
-#include "client/cli/command_tree.h"
+#include "manual/command_tree.h"
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -6,11 +6,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "client/cli/invocation.h"
-#include "client/cli/names.h"
 
-namespace conntrack::cli {
+namespace conntrack::manual {
 namespace {
 
 // CLI11 tells the values of IsMember in one place only, the name of the type:
@@ -22,12 +21,12 @@ std::vector<std::string> ListedValues(const std::string& type_name) {
   return absl::StrSplit(type_name.substr(begin + 1, end - begin - 1), ',');
 }
 
-// What can stand for a value of this name.
-std::vector<std::string> ValuesNamed(const std::string& value_name) {
-  if (value_name == "FORMAT") return FormatNames(ConnectionFormats());
-  if (value_name == "PROTOCOL") return ProtocolNames();
-  if (value_name == "STATE") return StateNames();
-  return {};
+// "N:INT in [1 - 9]" has "1 to 9".
+std::string RangeIn(const std::string& type_name) {
+  const size_t begin = type_name.find(" in [");
+  const size_t end = type_name.rfind(']');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return "";
+  return absl::StrReplaceAll(type_name.substr(begin + 5, end - begin - 5), {{" - ", " to "}});
 }
 
 // The name without what CLI11 appends of the checks: "N:INT in [1 - 9]".
@@ -39,7 +38,7 @@ std::string WithoutChecks(const std::string& type_name) {
   return type_name.substr(0, end);
 }
 
-OptionEntry EntryOf(const CLI::Option& option) {
+OptionEntry EntryOf(const CLI::Option& option, const ValuesNamed& values_named) {
   OptionEntry entry;
   for (const std::string& name : option.get_snames()) entry.names.push_back("-" + name);
   for (const std::string& name : option.get_lnames()) entry.names.push_back("--" + name);
@@ -54,17 +53,18 @@ OptionEntry EntryOf(const CLI::Option& option) {
   if (!takes_value) return entry;
   const std::string type = option.get_type_name();
   entry.values = ListedValues(type);
+  entry.range = RangeIn(type);
   entry.value_name =
       option.get_positional() ? option.get_name(/*positional=*/true) : WithoutChecks(type);
   // What CLI11 calls what has no name.
   const bool unnamed =
       entry.value_name.empty() || entry.value_name == "TEXT" || entry.value_name.front() == '{';
   if (unnamed && !option.get_positional()) entry.value_name = "NAME";
-  if (entry.values.empty()) entry.values = ValuesNamed(entry.value_name);
+  if (entry.values.empty() && values_named) entry.values = values_named(entry.value_name);
   return entry;
 }
 
-Command CommandOf(const CLI::App& app, const std::string& path) {
+Command CommandOf(const CLI::App& app, const std::string& path, const ValuesNamed& values_named) {
   Command command;
   command.path = path;
   command.description = app.get_description();
@@ -72,18 +72,22 @@ Command CommandOf(const CLI::App& app, const std::string& path) {
   command.app = &app;
   for (const CLI::Option* option : app.get_options()) {
     // An empty group hides it from the help.
-    if (!option->get_group().empty()) command.options.push_back(EntryOf(*option));
+    if (!option->get_group().empty()) {
+      command.options.push_back(EntryOf(*option, values_named));
+    }
   }
   for (const CLI::App* verb :
        app.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); })) {
-    command.commands.push_back(
-        CommandOf(*verb, absl::StrCat(path, path.empty() ? "" : " ", verb->get_name())));
+    command.commands.push_back(CommandOf(
+        *verb, absl::StrCat(path, path.empty() ? "" : " ", verb->get_name()), values_named));
   }
   return command;
 }
 
 }  // namespace
 
-Command TreeOf(const CLI::App& app) { return CommandOf(app, ""); }
+Command TreeOf(const CLI::App& app, const ValuesNamed& values_named) {
+  return CommandOf(app, "", values_named);
+}
 
-}  // namespace conntrack::cli
+}  // namespace conntrack::manual

@@ -1,0 +1,18 @@
+// What the help and the manual pages of the server say besides flags and settings.
+#pragma once
+
+#include "manual/command_tree.h"
+#include "manual/manual.h"
+
+namespace conntrack {
+
+// Of conntrack-server(8), and of --help.
+manual::Manual ServerManual();
+manual::ExitCodes ServerExitCodes();
+
+// Of conntrack-server.yaml(5).
+manual::Manual ConfigManual();
+// The settings of the file, "tls.cert" for cert below tls.
+manual::Command ConfigTree();
+
+}  // namespace conntrack
