@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,14 @@
 #include "server/tracker/check.h"
 
 namespace conntrack {
+
+namespace {
+
+int64_t SteadyNanos(std::chrono::steady_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
 
 // One call. It ends when its status is sent, or, without one, when gRPC lets go
 // of it: not sooner, since a cancelled call may still be worked on, and not
@@ -21,7 +30,10 @@ class CallObserver : public grpc::experimental::Interceptor {
   CallObserver(GrpcMetrics* metrics, GrpcMetrics::Method* method)
       : metrics_(metrics), method_(method) {
     method_->started.fetch_add(1, std::memory_order_relaxed);
-    if (method_->drains) metrics_->calls_.fetch_add(1);
+    if (!method_->drains) return;
+    metrics_->calls_.fetch_add(1);
+    metrics_->last_begun_ns_.store(SteadyNanos(start_), std::memory_order_relaxed);
+    refused_ = metrics_->refuses_.load();
   }
   ~CallObserver() override { Finish(grpc::StatusCode::CANCELLED); }
 
@@ -36,6 +48,9 @@ class CallObserver : public grpc::experimental::Interceptor {
       method_->sent.fetch_add(1, std::memory_order_relaxed);
     }
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
+      if (refused_) {
+        methods->ModifySendStatus({grpc::StatusCode::UNAVAILABLE, "the server is ending"});
+      }
       Finish(static_cast<size_t>(methods->GetSendStatus().error_code()));
     }
     methods->Proceed();
@@ -53,6 +68,7 @@ class CallObserver : public grpc::experimental::Interceptor {
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   // A status is sent once, and the destructor runs after all else.
   bool finished_ = false;
+  bool refused_ = false;
 };
 
 class CallObserverFactory : public grpc::experimental::ServerInterceptorFactoryInterface {
@@ -150,6 +166,19 @@ uint64_t GrpcMetrics::WaitIdle(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(idle_mutex_);
   idle_.wait_until(lock, deadline, [this] { return calls_.load() == 0; });
   return calls_.load();
+}
+
+void GrpcMetrics::RefuseUntilQuiet(std::chrono::nanoseconds quiet,
+                                   std::chrono::steady_clock::time_point deadline) {
+  refuses_.store(true);
+  for (;;) {
+    const int64_t quiet_since = last_begun_ns_.load(std::memory_order_relaxed);
+    const std::chrono::steady_clock::time_point until(std::chrono::nanoseconds(quiet_since) +
+                                                      quiet);
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= until || now >= deadline) break;
+    std::this_thread::sleep_until(std::min(until, deadline));
+  }
 }
 
 std::vector<prometheus::MetricFamily> GrpcMetrics::Collect() const {

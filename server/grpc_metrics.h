@@ -2,6 +2,9 @@
 // messages both ways, and how long calls took. The names are those that
 // dashboards for gRPC expect.
 //
+// It also knows what is under way, which a drain waits for, and has the last word of
+// calls that come at the very end.
+//
 // It watches through an interceptor, so it counts callback methods, methods
 // that move bytes over a completion queue, and calls that are cancelled alike.
 // Methods are known beforehand: what a client calls that does not exist makes
@@ -69,6 +72,12 @@ class GrpcMetrics : public prometheus::Collectable {
   // Returns how many are left.
   uint64_t WaitIdle(std::chrono::steady_clock::time_point deadline);
 
+  // From here on every call that begins and that a drain waits for ends with UNAVAILABLE,
+  // whatever was answered. Waits until none has begun for `quiet`, or the deadline: gRPC
+  // tells clients CANCELLED of what comes when its server shuts down.
+  void RefuseUntilQuiet(std::chrono::nanoseconds quiet,
+                        std::chrono::steady_clock::time_point deadline);
+
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
@@ -82,6 +91,9 @@ class GrpcMetrics : public prometheus::Collectable {
   // By path: "/conntrack.v1.WatchService/Watch". In order, so that scrapes are.
   std::map<std::string, std::unique_ptr<Method>, std::less<>> methods_;
   std::atomic<uint64_t> calls_{0};
+  std::atomic<bool> refuses_{false};
+  // When the last call began that a drain waits for; steady, 0 for never.
+  std::atomic<int64_t> last_begun_ns_{0};
   std::mutex idle_mutex_;
   std::condition_variable idle_;
 };

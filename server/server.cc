@@ -35,6 +35,10 @@ namespace {
 constexpr int kKeepaliveTimeMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kPingIntervalMinMs = 5'000;
+// At the end of a drain calls are refused until none has come for so long, and at most for
+// so long.
+constexpr std::chrono::milliseconds kQuiet{50};
+constexpr std::chrono::milliseconds kQuietMax{250};
 // Answers are pages of a size of their own, never above what clients take.
 constexpr uint32_t kSendBytesMax = 4u << 20;
 // After the last stream ended, or the drain timeout: for statuses on their way,
@@ -273,6 +277,9 @@ void Server::End(Duration timeout, Duration grace) {
   const uint64_t left = grpc_metrics_->WaitIdle(std::chrono::steady_clock::now() + timeout);
   if (left > 0 && timeout > Duration(0)) {
     spdlog::warn("{} calls did not end within the drain timeout", left);
+  }
+  if (timeout > Duration(0)) {
+    grpc_metrics_->RefuseUntilQuiet(kQuiet, std::chrono::steady_clock::now() + kQuietMax);
   }
   grpc_server_->Shutdown(std::chrono::system_clock::now() + grace);
   for (const ServiceBinding& service : services_) {

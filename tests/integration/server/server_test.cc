@@ -13,6 +13,7 @@
 #include <string>
 
 #include "conntrack/v1/admin_service.grpc.pb.h"
+#include "conntrack/v1/connection_service.grpc.pb.h"
 #include "conntrack/v1/ingest_service.grpc.pb.h"
 #include "conntrack/v1/watch_service.grpc.pb.h"
 #include "tests/integration/server/byte_call.h"
@@ -170,6 +171,25 @@ TEST(ServerTest, ADrainTurnsHealthAndEndsStreams) {
   }
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   drained.get();
+}
+
+// gRPC's own word for a call that comes while its server shuts down is CANCELLED.
+TEST(ServerTest, WhoCallsAllTheTimeIsToldUnavailable) {
+  LocalServer server;
+  const auto stub = v1::ConnectionService::NewStub(server.NewChannel());
+  std::promise<void> called;
+  auto code = std::async(std::launch::async, [&] {
+    v1::CountConnectionsResponse response;
+    for (bool first = true;; first = false) {
+      grpc::ClientContext context;
+      const grpc::Status status = stub->CountConnections(&context, {}, &response);
+      if (first) called.set_value();
+      if (!status.ok()) return status.error_code();
+    }
+  });
+  called.get_future().wait();
+  server.server().Drain();
+  EXPECT_EQ(code.get(), grpc::StatusCode::UNAVAILABLE);
 }
 
 TEST(ServerTest, AStreamThatDoesNotEndIsEndedAfterTheDrainTimeout) {
