@@ -20,7 +20,9 @@ function(config)
                         [called('sum by (grpc_method) (rate(grpc_server_started_total{%s}[$__rate_interval]))' % s), '{{grpc_method}}'],
                       ]),
                       panel.series('Calls ended, by code', 'reqps', [
-                        ['sum by (grpc_code) (rate(grpc_server_handled_total{%s}[$__rate_interval]))' % s, '{{grpc_code}}'],
+                        // On its own, so that it has the first colour, green.
+                        ['sum(rate(grpc_server_handled_total{%s, grpc_code="OK"}[$__rate_interval]))' % s, 'OK'],
+                        ['sum by (grpc_code) (rate(grpc_server_handled_total{%s, grpc_code!="OK"}[$__rate_interval]))' % s, '{{grpc_code}}'],
                       ], stack=true),
                     ],
                     [
