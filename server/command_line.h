@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "manual/command_tree.h"
+#include "docs/manual/command_tree.h"
 #include "server/config.h"
 
 namespace conntrack {

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "manual/manual_page.h"
+#include "docs/manual/manual_page.h"
 #include "server/command_line.h"
 #include "server/manual.h"
 #include "server/version.h"

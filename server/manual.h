@@ -1,8 +1,8 @@
 // What the help and the manual pages of the server say besides flags and settings.
 #pragma once
 
-#include "manual/command_tree.h"
-#include "manual/manual.h"
+#include "docs/manual/command_tree.h"
+#include "docs/manual/manual.h"
 
 namespace conntrack {
 

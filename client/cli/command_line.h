@@ -4,8 +4,8 @@
 #include <CLI/App.hpp>
 
 #include "client/cli/invocation.h"
-#include "manual/command_tree.h"
-#include "manual/manual.h"
+#include "docs/manual/command_tree.h"
+#include "docs/manual/manual.h"
 
 namespace conntrack::cli {
 

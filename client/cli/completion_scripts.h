@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "manual/command_tree.h"
+#include "docs/manual/command_tree.h"
 
 namespace conntrack::cli {
 

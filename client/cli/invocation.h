@@ -21,7 +21,7 @@
 #include "client/cli/output.h"
 #include "conntrack/channel.h"
 #include "conntrack/status.h"
-#include "manual/manual.h"
+#include "docs/manual/manual.h"
 
 namespace conntrack::cli {
 

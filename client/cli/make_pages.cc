@@ -10,7 +10,7 @@
 
 #include "client/cli/command_line.h"
 #include "client/cli/invocation.h"
-#include "manual/manual_page.h"
+#include "docs/manual/manual_page.h"
 
 namespace conntrack::cli {
 namespace {

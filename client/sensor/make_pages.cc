@@ -6,7 +6,7 @@
 #include "client/sensor/exit_code.h"
 #include "client/sensor/manual.h"
 #include "client/sensor/options.h"
-#include "manual/manual_page.h"
+#include "docs/manual/manual_page.h"
 
 int main(int argc, char** argv) {
   namespace manual = conntrack::manual;

@@ -1,7 +1,7 @@
 // What the help and the manual page of the sensor say besides its flags.
 #pragma once
 
-#include "manual/manual.h"
+#include "docs/manual/manual.h"
 
 namespace conntrack::sensor {
 

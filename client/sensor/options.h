@@ -10,7 +10,7 @@
 #include "client/sensor/capture.h"
 #include "conntrack/channel.h"
 #include "conntrack/v1/types.pb.h"
-#include "manual/command_tree.h"
+#include "docs/manual/command_tree.h"
 
 namespace conntrack::sensor {
 

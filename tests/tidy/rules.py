@@ -31,7 +31,7 @@ MAY_SLEEP = {
     "tests/testing/fake_watch_server.cc": "gRPC's synchronous calls cannot wait for a cancellation",
 }
 
-_CPP = r"(server|client|manual|tests)/.*\.(h|cc)"
+_CPP = r"(server|client|docs/manual|tests)/.*\.(h|cc)"
 # This directory holds samples of what is forbidden.
 _NOT_HERE = r"(?!tests/tidy/)"
 _SOURCE = _NOT_HERE + r".*(\.(h|cc|proto|py|cmake|yaml|yml|json|sh)|CMakeLists\.txt)|scripts/\w[\w-]*|\.ci/\w+"
@@ -75,7 +75,7 @@ def includes_point_one_way(tree):
                 findings.append(f"{path}:{number}: client may not include {name}")
             if path.startswith("server/") and name.startswith('"client/'):
                 findings.append(f"{path}:{number}: server may not include {name}")
-            if path.startswith("manual/") and re.match('"(server|client)/', name):
+            if path.startswith("docs/manual/") and re.match('"(server|client)/', name):
                 findings.append(f"{path}:{number}: pages are made for all programs: manual may not include {name}")
             if path.startswith("client/cpp/") and re.match('"client/(cli|sensor)/', name):
                 findings.append(f"{path}:{number}: the client library may not include {name}")
@@ -96,7 +96,7 @@ def includes_name_files(tree):
             inner = name[1:-1]
             if name.startswith('"') and "/" not in inner:
                 findings.append(f"{path}:{number}: {name} is not written from the repository root")
-            if re.match(r"(server|client|manual|tests)/", inner) and not tree.exists(inner):
+            if re.match(r"(server|client|docs/manual|tests)/", inner) and not tree.exists(inner):
                 findings.append(f"{path}:{number}: {name} does not exist")
         if path.endswith(".h") and "#pragma once" not in text:
             findings.append(f"{path}:1: no #pragma once")
@@ -223,7 +223,7 @@ def _expand(path):
 def docs_name_files(tree):
     """A path or link in a page leads somewhere."""
     findings = []
-    pattern = re.compile(r"(?<![\w/.<-])(?:server|client|manual|proto|tests|docs|scripts|docker|k8s|\.ci)/"
+    pattern = re.compile(r"(?<![\w/.<-])(?:server|client|proto|tests|docs|scripts|docker|k8s|\.ci)/"
                          r"(?:[\w./*-]|\{[\w,]+\})+")
     for path, text in tree.matching(r"(.*/)?[\w-]+\.md"):
         folder = path.rpartition("/")[0]

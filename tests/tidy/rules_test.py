@@ -55,7 +55,7 @@ class RulesTest(unittest.TestCase):
 
     def test_manual_may_include_no_program(self):
         for name in ("server/config.h", "client/cli/flags.h"):
-            self.finds(rules.includes_point_one_way, {"manual/a.cc": f'#include "{name}"\n'}, "manual/a.cc:1")
+            self.finds(rules.includes_point_one_way, {"docs/manual/a.cc": f'#include "{name}"\n'}, "docs/manual/a.cc:1")
 
     def test_client_library_may_not_include_its_users(self):
         self.finds(rules.includes_point_one_way, {"client/cpp/a.cc": '#include "client/cli/flags.h"\n'},

@@ -1,4 +1,4 @@
-#include "manual/manual.h"
+#include "docs/manual/manual.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "manual/manual.h"
+#include "docs/manual/manual.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"

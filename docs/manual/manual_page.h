@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "manual/command_tree.h"
-#include "manual/manual.h"
+#include "docs/manual/command_tree.h"
+#include "docs/manual/manual.h"
 
 namespace conntrack::manual {
 

@@ -1,4 +1,4 @@
-#include "manual/manual_page.h"
+#include "docs/manual/manual_page.h"
 
 #include <cstdio>
 #include <fstream>

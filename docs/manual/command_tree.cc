@@ -1,4 +1,4 @@
-#include "manual/command_tree.h"
+#include "docs/manual/command_tree.h"
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
