@@ -9,8 +9,6 @@
 namespace conntrack {
 namespace {
 
-// 2^26 ns, 67 ms: the narrowest bucket.
-constexpr int kNarrowestBits = 26;
 // Up to 2^6 narrowest buckets ahead (4 s) buckets are narrowest; beyond, a
 // bucket is at most 1/32 of the distance wide: some 64 buckets for each doubling
 // of the distance, and two or three looks at an entry in its life.
@@ -20,28 +18,28 @@ constexpr int kExactBits = 6;
 Time BucketStart(Time deadline, Time now) {
   const int64_t ahead = std::max<int64_t>((deadline - now).count(), 1);
   const int magnitude = 64 - std::countl_zero(static_cast<uint64_t>(ahead));
-  const int bits = std::max(kNarrowestBits, magnitude - kExactBits);
+  const int bits = std::max(Arming::kBucketBits, magnitude - kExactBits);
   return TimeFromUnixNanos(UnixNanos(deadline) >> bits << bits);
 }
 
 }  // namespace
 
-bool Expiry::PutAhead(RecordHandle handle, Time deadline, Time now, Time* armed) {
+std::optional<Time> Expiry::PutAhead(RecordHandle handle, Time deadline, Time now, Arming* arming) {
   const Time start = BucketStart(deadline, now);
-  if (start <= now) return false;
+  if (start <= now) return std::nullopt;
   far_[start].push_back(handle);
   ++entries_;
-  *armed = start;
-  return true;
+  *arming = Arming::At(start);
+  return start;
 }
 
-void Expiry::Arm(RecordHandle handle, Time deadline, Time now, Time* armed) {
-  if (*armed <= deadline) return;
-  if (!PutAhead(handle, deadline, now, armed)) {
+void Expiry::ArmEarlier(RecordHandle handle, Time deadline, Time now, Arming* arming) {
+  std::optional<Time> start = PutAhead(handle, deadline, now, arming);
+  if (!start.has_value()) {
     near_.push({deadline, handle});
-    *armed = deadline;
+    *arming = Arming::Near();
   }
-  next_ = std::min(next_, *armed);
+  next_ = std::min(next_, start.value_or(deadline));
 }
 
 void Expiry::OpenBuckets(Time now, Records* records) {
@@ -52,12 +50,12 @@ void Expiry::OpenBuckets(Time now, Records* records) {
     far_.erase(far_.begin());
     entries_ -= handles.size();
     for (const RecordHandle handle : handles) {
-      Time* armed = records->Armed(handle);
-      if (armed == nullptr || *armed != start) continue;  // Stale.
+      Arming* const arming = records->Armed(handle);
+      if (arming == nullptr || *arming != Arming::At(start)) continue;  // Stale.
       const Time deadline = records->Deadline(handle);
-      if (PutAhead(handle, deadline, now, armed)) continue;
+      if (PutAhead(handle, deadline, now, arming).has_value()) continue;
       opened_.push_back({deadline, handle});
-      *armed = deadline;
+      *arming = Arming::Near();
     }
   }
   if (opened_.size() > before) std::sort(opened_.begin(), opened_.end(), std::greater<>());
@@ -82,8 +80,8 @@ void Expiry::DropStale(Records* records) {
   for (auto bucket = far_.begin(); bucket != far_.end();) {
     std::vector<RecordHandle>& handles = bucket->second;
     std::erase_if(handles, [&](RecordHandle handle) {
-      const Time* armed = records->Armed(handle);
-      return armed == nullptr || *armed != bucket->first;
+      const Arming* const arming = records->Armed(handle);
+      return arming == nullptr || *arming != Arming::At(bucket->first);
     });
     // A record that was freed and armed here again stands here twice.
     std::sort(handles.begin(), handles.end());
@@ -100,13 +98,14 @@ bool Expiry::PopDue(Time now, Records* records, RecordHandle* handle) {
   bool found = false;
   Near entry{};
   while (!found && TakeEarliest(now, &entry)) {
-    Time* armed = records->Armed(entry.handle);
-    if (armed == nullptr || *armed != entry.deadline) continue;  // Stale.
-    *armed = kForever;
+    Arming* const arming = records->Armed(entry.handle);
+    if (arming == nullptr || *arming != Arming::Near()) continue;  // Stale.
+    *arming = {};
     const Time deadline = records->Deadline(entry.handle);
-    // When it moved later but is due as well: keep the order of deadlines.
+    // When it moved later but is due as well: keep the order of deadlines. A record may
+    // have several entries here; whichever is of its deadline finds it.
     found = deadline == entry.deadline;
-    if (!found) Arm(entry.handle, deadline, now, armed);
+    if (!found) Arm(entry.handle, deadline, now, arming);
   }
   SetNext();
   *handle = entry.handle;

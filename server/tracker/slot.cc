@@ -65,10 +65,10 @@ Slot::Slot(const Options& options, ZoneOf zone_of, Memory* memory, EventBudget* 
       events_(budget),
       expiry_records_(this) {}
 
-Time* Slot::ExpiryRecords::Armed(RecordHandle handle) {
+Arming* Slot::ExpiryRecords::Armed(RecordHandle handle) {
   Table& table = slot_->TableOf(handle);
   const uint32_t index = IndexOf(handle);
-  return table.InUse(index) ? &table.extra(index).armed : nullptr;
+  return table.InUse(index) ? &table.record(index).arming : nullptr;
 }
 
 Time Slot::ExpiryRecords::Deadline(RecordHandle handle) const {
@@ -128,7 +128,7 @@ inline void Slot::SetDeadline(RecordHandle handle, Record* record, Duration time
   record->deadline = deadline;
   record->timeout_ms = Milliseconds(timeout);
   // A deadline that moved later is found when the old one comes.
-  if (earlier) expiry->Arm(handle, deadline, now, &ExtraOf(handle).armed);
+  if (earlier) expiry->Arm(handle, deadline, now, &record->arming);
 }
 
 void Slot::SetTimeLeft(RecordHandle handle, Record* record, Duration left, Time now,
@@ -227,8 +227,10 @@ Verdict Slot::Create(const Visit& visit) {
   const uint32_t index = table.Insert(KeyOf(zone.index, packet)->key, visit.arrival.hash, begun);
   const RecordHandle handle = HandleOf(visit.family, index);
   Record& record = table.record(index);
-  table.extra(index) = {
-      .id = NewId(), .created = visit.now(), .armed = kForever, .zone_id = zone.id};
+  Extra& extra = table.extra(index);
+  extra.id = NewId();
+  extra.created = visit.now();
+  extra.zone_id = zone.id;
   SetDeadline(handle, &record, result.timeout, visit.now(), visit.expiry);
   CountBegun(handle, &zone);
   Emit(handle, {.type = EventType::kNew,

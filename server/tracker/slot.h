@@ -127,7 +127,7 @@ class Slot {
   class ExpiryRecords : public Expiry::Records {
    public:
     explicit ExpiryRecords(Slot* slot) : slot_(slot) {}
-    Time* Armed(RecordHandle handle) override;
+    Arming* Armed(RecordHandle handle) override;
     Time Deadline(RecordHandle handle) const override;
 
    private:

@@ -68,7 +68,7 @@ uint32_t Table::Find(const Key& key, uint64_t hash) const {
       if (Holds(index, words, [&] { return AddressPair{key.first, key.second}; })) return index;
     }
     if (bucket.overflow == 0) return kNone;
-    position = (position + StrideOf(low)) & (bucket_count_ - 1);
+    position = NextBucket(position, probe, low);
   }
   return kNone;
 }
@@ -84,16 +84,16 @@ uint32_t Table::Insert(const Key& key, uint64_t hash, const Record& record) {
   entry.ports = key.ports;
   entry.zone = key.zone;
   entry.protocol = key.protocol;
-  entry.hash = static_cast<uint32_t>(hash);
+  entry.arming = {};
   if (family_ == Family::kIpv4) {
     entry.address = {static_cast<uint32_t>(key.first.low), static_cast<uint32_t>(key.second.low)};
   } else {
     entry.ipv6 = 1;
     addresses(index) = {key.first, key.second};
   }
-  extra(index) = Extra{};
+  extra(index) = {.hash = static_cast<uint32_t>(hash)};
   SetLabels(index, {});
-  PutInBuckets(index, entry.hash);
+  PutInBuckets(index, static_cast<uint32_t>(hash));
   ++size_;
   return index;
 }
@@ -101,7 +101,7 @@ uint32_t Table::Insert(const Key& key, uint64_t hash, const Record& record) {
 void Table::Erase(uint32_t index) {
   Record& entry = record(index);
   CT_CHECK(entry.in_use);
-  RemoveFromBuckets(index, entry.hash);
+  RemoveFromBuckets(index, extra(index).hash);
   entry.in_use = 0;
   FreeRecord(index);
   --size_;
@@ -114,7 +114,7 @@ void Table::Erase(uint32_t index) {
 
 void Table::PutInBuckets(uint32_t index, uint32_t hash) {
   size_t position = BucketOf(hash);
-  while (true) {
+  for (size_t probe = 0;; ++probe) {
     Bucket& bucket = buckets_[position];
     const uint32_t empty = bucket.Match(0);
     if (empty != 0) {
@@ -124,7 +124,7 @@ void Table::PutInBuckets(uint32_t index, uint32_t hash) {
       return;
     }
     ++bucket.overflow;
-    position = (position + StrideOf(hash)) & (bucket_count_ - 1);
+    position = NextBucket(position, probe, hash);
   }
 }
 
@@ -141,7 +141,7 @@ void Table::RemoveFromBuckets(uint32_t index, uint32_t hash) {
     }
     // It stands further on, and this bucket counted it when it did not fit.
     --bucket.overflow;
-    position = (position + StrideOf(hash)) & (bucket_count_ - 1);
+    position = NextBucket(position, probe, hash);
   }
   CT_CHECK(false);
 }
@@ -161,7 +161,7 @@ void Table::Rehash(size_t bucket_count) {
   constexpr size_t kAhead = 4;
   const auto prefetch = [&](const Bucket& bucket) {
     for (size_t place = 0; place < kBucketEntries; ++place) {
-      if (bucket.tag[place] != 0) PrefetchToRead(&record(bucket.index[place]).hash);
+      if (bucket.tag[place] != 0) PrefetchToRead(&extra(bucket.index[place]).hash);
     }
   };
   for (size_t i = 0; i < std::min(kAhead, old_count); ++i) prefetch(old[i]);
@@ -169,7 +169,7 @@ void Table::Rehash(size_t bucket_count) {
     if (i + kAhead < old_count) prefetch(old[i + kAhead]);
     for (size_t place = 0; place < kBucketEntries; ++place) {
       if (old[i].tag[place] == 0) continue;
-      PutInBuckets(old[i].index[place], record(old[i].index[place]).hash);
+      PutInBuckets(old[i].index[place], extra(old[i].index[place]).hash);
     }
   }
   if (old != nullptr) memory_.Free(old, old_count * sizeof(Bucket));
