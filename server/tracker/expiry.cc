@@ -24,22 +24,23 @@ Time BucketStart(Time deadline, Time now) {
 
 }  // namespace
 
-std::optional<Time> Expiry::PutAhead(RecordHandle handle, Time deadline, Time now, Arming* arming) {
-  const Time start = BucketStart(deadline, now);
-  if (start <= now) return std::nullopt;
-  far_[start].push_back(handle);
+void Expiry::Put(RecordHandle handle, Time start, Arming* arming) {
+  if (recent_ == far_.end() || recent_->first != start) recent_ = far_.try_emplace(start).first;
+  recent_->second.push_back(handle);
   ++entries_;
   *arming = Arming::At(start);
-  return start;
 }
 
 void Expiry::ArmEarlier(RecordHandle handle, Time deadline, Time now, Arming* arming) {
-  std::optional<Time> start = PutAhead(handle, deadline, now, arming);
-  if (!start.has_value()) {
-    near_.push({deadline, handle});
-    *arming = Arming::Near();
+  const Time start = BucketStart(deadline, now);
+  if (start > now) {
+    Put(handle, start, arming);
+    next_ = std::min(next_, start);
+    return;
   }
-  next_ = std::min(next_, start.value_or(deadline));
+  near_.push({deadline, handle});
+  *arming = Arming::Near();
+  next_ = std::min(next_, deadline);
 }
 
 void Expiry::OpenBuckets(Time now, Records* records) {
@@ -48,12 +49,16 @@ void Expiry::OpenBuckets(Time now, Records* records) {
     const Time start = far_.begin()->first;
     const std::vector<RecordHandle> handles = std::move(far_.begin()->second);
     far_.erase(far_.begin());
+    recent_ = far_.end();
     entries_ -= handles.size();
     for (const RecordHandle handle : handles) {
       Arming* const arming = records->Armed(handle);
       if (arming == nullptr || *arming != Arming::At(start)) continue;  // Stale.
       const Time deadline = records->Deadline(handle);
-      if (PutAhead(handle, deadline, now, arming).has_value()) continue;
+      if (const Time next = BucketStart(deadline, now); next > now) {
+        Put(handle, next, arming);
+        continue;
+      }
       opened_.push_back({deadline, handle});
       *arming = Arming::Near();
     }
@@ -77,6 +82,7 @@ bool Expiry::TakeEarliest(Time now, Near* entry) {
 
 void Expiry::DropStale(Records* records) {
   entries_ = 0;
+  recent_ = far_.end();
   for (auto bucket = far_.begin(); bucket != far_.end();) {
     std::vector<RecordHandle>& handles = bucket->second;
     std::erase_if(handles, [&](RecordHandle handle) {

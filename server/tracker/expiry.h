@@ -9,16 +9,15 @@
 // nothing. A deadline that moves earlier must be armed again; the old entry is
 // then recognised as stale, because Record::arming names the one that counts.
 //
-// Not thread-safe: owned by a slot and guarded by its lock. Arming is a lookup
-// among some hundred buckets and an append.
+// Not thread-safe: owned by a slot and guarded by its lock. Arming is an append,
+// mostly to the bucket of the entry before, or a lookup among some hundred.
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <map>
 #include <queue>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "server/tracker/arming.h"
 #include "server/tracker/time.h"
 
@@ -38,6 +37,10 @@ class Expiry {
     // REQUIRES: Armed(handle) != nullptr.
     virtual Time Deadline(RecordHandle handle) const = 0;
   };
+
+  Expiry() = default;
+  Expiry(const Expiry&) = delete;
+  Expiry& operator=(const Expiry&) = delete;
 
   // No armed entry is due before this; kForever when there is none.
   Time next() const { return next_; }
@@ -68,9 +71,8 @@ class Expiry {
   };
 
   void ArmEarlier(RecordHandle handle, Time deadline, Time now, Arming* arming);
-  // Puts an entry into the bucket of its deadline, and returns its start; nullopt when
-  // that has come.
-  std::optional<Time> PutAhead(RecordHandle handle, Time deadline, Time now, Arming* arming);
+  // Puts an entry into the bucket that begins at `start`.
+  void Put(RecordHandle handle, Time start, Arming* arming);
   // Looks again at every entry of the buckets that have come.
   void OpenBuckets(Time now, Records* records);
   // Takes the entry with the earliest deadline, when that is at or before `now`.
@@ -84,7 +86,10 @@ class Expiry {
   // Those that came later and are due within such buckets; by deadline.
   std::priority_queue<Near, std::vector<Near>, std::greater<>> near_;
   // Start of a bucket -> its entries.
-  absl::btree_map<Time, std::vector<RecordHandle>> far_;
+  std::map<Time, std::vector<RecordHandle>> far_;
+  // Where an entry was put last: the next is most likely of the same bucket. far_.end()
+  // when that is gone.
+  std::map<Time, std::vector<RecordHandle>>::iterator recent_ = far_.end();
   size_t entries_ = 0;
 };
 

@@ -84,6 +84,7 @@ bool Slot::Apply(const ConnectionRequest& request, uint32_t* position, ScanStepO
       ChangeBy(one.handle, request, one.changes, one.now);
     }
   }
+  tally_.Flush();
   return more;
 }
 
@@ -92,6 +93,7 @@ Restored Slot::Restore(const StoredConnection& stored, const Key& key, uint64_t 
   Expiry& expiry = ExpiryOf(*zone);
   size_t expired = 0;
   ExpireDue(&expiry, now, SIZE_MAX, &expired);
+  tally_.Flush();
   Table& table = TableOf(key.family);
   if (table.Find(key, hash) != Table::kNone) return Restored::kExists;
   if (!zone->TakePlace()) return Restored::kZoneFull;
@@ -106,6 +108,7 @@ Restored Slot::Restore(const StoredConnection& stored, const Key& key, uint64_t 
   expiry.Arm(handle, stored.record.deadline, now, &table.record(index).arming);
   CountBegun(handle, zone);
   Emit(handle, {.type = EventType::kNew, .cause = EventCause::kRequest, .time = now, .now = now});
+  tally_.Flush();
   return Restored::kDone;
 }
 

@@ -64,7 +64,7 @@ uint32_t Table::Find(const Key& key, uint64_t hash) const {
     const Bucket& bucket = buckets_[position];
     uint32_t match = bucket.Match(tag);
     for (; match != 0; match &= match - 1) {
-      const uint32_t index = bucket.index[static_cast<size_t>(std::countr_zero(match))];
+      const uint32_t index = bucket.Index(static_cast<size_t>(std::countr_zero(match)));
       if (Holds(index, words, [&] { return AddressPair{key.first, key.second}; })) return index;
     }
     if (bucket.overflow == 0) return kNone;
@@ -91,9 +91,11 @@ uint32_t Table::Insert(const Key& key, uint64_t hash, const Record& record) {
     entry.ipv6 = 1;
     addresses(index) = {key.first, key.second};
   }
-  extra(index) = {.hash = static_cast<uint32_t>(hash)};
+  extra(index) = Extra{};
+  extra(index).hash = static_cast<uint32_t>(hash);
   SetLabels(index, {});
-  PutInBuckets(index, static_cast<uint32_t>(hash));
+  PutInBuckets(entry.Has(status_bit::kAssured) ? index | kAssured : index,
+               static_cast<uint32_t>(hash));
   ++size_;
   return index;
 }
@@ -101,7 +103,9 @@ uint32_t Table::Insert(const Key& key, uint64_t hash, const Record& record) {
 void Table::Erase(uint32_t index) {
   Record& entry = record(index);
   CT_CHECK(entry.in_use);
-  RemoveFromBuckets(index, extra(index).hash);
+  const auto [bucket, place] =
+      FindEntry(index, extra(index).hash, [](Bucket* passed) { --passed->overflow; });
+  bucket->tag[place] = 0;
   entry.in_use = 0;
   FreeRecord(index);
   --size_;
@@ -112,7 +116,7 @@ void Table::Erase(uint32_t index) {
   }
 }
 
-void Table::PutInBuckets(uint32_t index, uint32_t hash) {
+void Table::PutInBuckets(uint32_t entry, uint32_t hash) {
   size_t position = BucketOf(hash);
   for (size_t probe = 0;; ++probe) {
     Bucket& bucket = buckets_[position];
@@ -120,7 +124,7 @@ void Table::PutInBuckets(uint32_t index, uint32_t hash) {
     if (empty != 0) {
       const auto place = static_cast<size_t>(std::countr_zero(empty));
       bucket.tag[place] = TagOf(hash);
-      bucket.index[place] = index;
+      bucket.entry[place] = entry;
       return;
     }
     ++bucket.overflow;
@@ -128,22 +132,26 @@ void Table::PutInBuckets(uint32_t index, uint32_t hash) {
   }
 }
 
-void Table::RemoveFromBuckets(uint32_t index, uint32_t hash) {
+template <typename Passed>
+std::pair<Table::Bucket*, size_t> Table::FindEntry(uint32_t index, uint32_t hash, Passed passed) {
   size_t position = BucketOf(hash);
   for (size_t probe = 0; probe < bucket_count_; ++probe) {
-    Bucket& bucket = buckets_[position];
-    uint32_t match = bucket.Match(TagOf(hash));
+    Bucket* const bucket = &buckets_[position];
+    uint32_t match = bucket->Match(TagOf(hash));
     for (; match != 0; match &= match - 1) {
       const auto place = static_cast<size_t>(std::countr_zero(match));
-      if (bucket.index[place] != index) continue;
-      bucket.tag[place] = 0;
-      return;
+      if (bucket->Index(place) == index) return {bucket, place};
     }
-    // It stands further on, and this bucket counted it when it did not fit.
-    --bucket.overflow;
+    passed(bucket);
     position = NextBucket(position, probe, hash);
   }
   CT_CHECK(false);
+}
+
+void Table::SetAssured(uint32_t index) {
+  record(index).status |= status_bit::kAssured;
+  const auto [bucket, place] = FindEntry(index, extra(index).hash, [](Bucket*) {});
+  bucket->entry[place] |= kAssured;
 }
 
 void Table::Rehash(size_t bucket_count) {
@@ -161,7 +169,7 @@ void Table::Rehash(size_t bucket_count) {
   constexpr size_t kAhead = 4;
   const auto prefetch = [&](const Bucket& bucket) {
     for (size_t place = 0; place < kBucketEntries; ++place) {
-      if (bucket.tag[place] != 0) PrefetchToRead(&extra(bucket.index[place]).hash);
+      if (bucket.tag[place] != 0) PrefetchToRead(&extra(bucket.Index(place)).hash);
     }
   };
   for (size_t i = 0; i < std::min(kAhead, old_count); ++i) prefetch(old[i]);
@@ -169,7 +177,7 @@ void Table::Rehash(size_t bucket_count) {
     if (i + kAhead < old_count) prefetch(old[i + kAhead]);
     for (size_t place = 0; place < kBucketEntries; ++place) {
       if (old[i].tag[place] == 0) continue;
-      PutInBuckets(old[i].index[place], extra(old[i].index[place]).hash);
+      PutInBuckets(old[i].entry[place], extra(old[i].Index(place)).hash);
     }
   }
   if (old != nullptr) memory_.Free(old, old_count * sizeof(Bucket));

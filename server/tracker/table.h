@@ -1,7 +1,7 @@
 // Table holds the connections of one slot and one family: buckets of tags and
 // indexes, and a slab of records.
 //
-// A bucket is one cache line of 12 one-byte tags and 12 indexes, so that a
+// A bucket is one cache line of 12 one-byte tags and 12 entries, so that a
 // lookup reads one line of buckets and, but for one tag collision in some 250
 // entries, only the record it wants. What does not fit stands in the bucket beside
 // it, whose line memory loads along, and seldom further off, by a stride taken from
@@ -22,6 +22,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "server/tracker/connection.h"
@@ -65,12 +66,20 @@ class Table {
       match = bucket->Match(TagOf(low));
     }
     if (match == 0) return kNone;
-    const uint32_t first = bucket->index[static_cast<size_t>(std::countr_zero(match))];
+    const uint32_t first = bucket->Index(static_cast<size_t>(std::countr_zero(match)));
     PrefetchKnown(first);
     while ((match &= match - 1) != 0) {
-      PrefetchKnown(bucket->index[static_cast<size_t>(std::countr_zero(match))]);
+      PrefetchKnown(bucket->Index(static_cast<size_t>(std::countr_zero(match))));
     }
     return first;
+  }
+  // Starts to load the record that most likely gives way to a new one of this hash in
+  // a full zone: one that is not assured.
+  void PrefetchVictim(uint64_t hash) const {
+    const uint32_t victim = FindNear(hash, 1, false, [](uint32_t) { return true; });
+    if (victim == kNone) return;
+    PrefetchKnown(victim);
+    Prefetch(&chunks_[victim / kChunkRecords]->extras[Place(victim)]);
   }
 
   // True when `index`, which PrefetchRecord returned some time ago, is of the
@@ -86,6 +95,12 @@ class Table {
 
   // The index of the record with this key, or kNone.
   uint32_t Find(const Key& key, uint64_t hash) const;
+
+  // Sets the status bit. Buckets know it too: whoever looks for a connection that may
+  // give way reads the records of no others.
+  //
+  // REQUIRES: the index is of a record in use.
+  void SetAssured(uint32_t index);
 
   // Adds a copy of `record` under this key and returns its index. Key and `in_use` of
   // the copy and the hash of its Extra are set here; it is armed nowhere.
@@ -119,14 +134,16 @@ class Table {
            record(index).in_use != 0;
   }
 
-  // Calls visit(index) for up to `records_max` records that share the bucket of
-  // `hash` or follow it, until it returns true; returns that index, or kNone.
+  // Calls visit(index) for the records in the bucket of `hash` and the next ones,
+  // `buckets_max` in all, that are assured or not, until it returns true; returns that
+  // index, or kNone.
   template <typename Visit>
-  uint32_t FindNear(uint64_t hash, size_t buckets_max, Visit visit) const {
+  uint32_t FindNear(uint64_t hash, size_t buckets_max, bool assured, Visit visit) const {
     for (size_t i = 0; i < buckets_max && i < bucket_count_; ++i) {
       const Bucket& bucket = buckets_[(BucketOf(hash) + i) & (bucket_count_ - 1)];
       for (size_t place = 0; place < kBucketEntries; ++place) {
-        if (bucket.tag[place] != 0 && visit(bucket.index[place])) return bucket.index[place];
+        if (bucket.tag[place] == 0 || bucket.IsAssured(place) != assured) continue;
+        if (visit(bucket.Index(place))) return bucket.Index(place);
       }
     }
     return kNone;
@@ -139,11 +156,18 @@ class Table {
   static constexpr size_t kEntriesHigh = 9;
   static constexpr size_t kEntriesLow = 2;
 
+  // In an entry: the record has status_bit::kAssured.
+  static constexpr uint32_t kAssured = 1u << 31;
+
   struct alignas(64) Bucket {
     std::array<uint8_t, kBucketEntries> tag = {};  // 0: empty.
     // Entries that wanted this bucket and stand in a later one.
     uint32_t overflow = 0;
-    std::array<uint32_t, kBucketEntries> index = {};
+    // An index, and kAssured.
+    std::array<uint32_t, kBucketEntries> entry = {};
+
+    uint32_t Index(size_t place) const { return entry[place] & ~kAssured; }
+    bool IsAssured(size_t place) const { return (entry[place] & kAssured) != 0; }
 
     // Bits of the places whose tag is `wanted`.
     uint32_t Match(uint8_t wanted) const {
@@ -203,8 +227,11 @@ class Table {
   void FreeChunk(Chunk* chunk);
   uint32_t AllocateRecord();
   void FreeRecord(uint32_t index);
-  void PutInBuckets(uint32_t index, uint32_t hash);
-  void RemoveFromBuckets(uint32_t index, uint32_t hash);
+  void PutInBuckets(uint32_t entry, uint32_t hash);
+  // The bucket and the place of a record in use, whose hash this is. `passed` is called
+  // with each bucket before it, which counted it when it did not fit.
+  template <typename Passed>
+  std::pair<Bucket*, size_t> FindEntry(uint32_t index, uint32_t hash, Passed passed);
   void Rehash(size_t bucket_count);
 
   const Family family_;
