@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "server/tracker/arming.h"
 #include "server/tracker/labels.h"
 #include "server/tracker/settings.h"
 #include "server/tracker/time.h"
@@ -135,8 +136,8 @@ struct Record {
   Time deadline;
   std::array<Counters, 2> counters;  // By Direction.
   uint32_t timeout_ms = 0;
-  // Low half of the table hash.
-  uint32_t hash = 0;
+  // Where the expiry looks next; see expiry.h.
+  Arming arming;
 
   bool Has(uint16_t bit) const { return (status & bit) != 0; }
 
@@ -168,10 +169,10 @@ inline Time LastSeen(const Record& record) {
 struct Extra {
   uint64_t id = 0;
   Time created;
-  // Where the expiry looks next; see expiry.h.
-  Time armed;
   uint32_t mark = 0;
   uint32_t zone_id = 0;
+  // Low half of the table hash.
+  uint32_t hash = 0;
 };
 static_assert(sizeof(Extra) == 32);
 

@@ -1,7 +1,6 @@
 #include "server/tracker/events.h"
 
 #include <algorithm>
-#include <new>
 
 #include "server/tracker/check.h"
 #include "server/tracker/prefetch.h"
@@ -16,8 +15,8 @@ void PrefetchWhole(const Event* event) {
 
 }  // namespace
 
-Event& EventLog::Append() {
-  const uint64_t sequence = next_sequence_++;
+void* EventLog::PlaceOfNext() {
+  const uint64_t sequence = next_sequence_;
   if (segments_.empty() || sequence == segments_.back()->first_sequence() + EventSegment::kEvents) {
     // One out for one in: the total stays where the budget put it.
     if (budget_->exhausted() && !segments_.empty()) segments_.pop_front();
@@ -27,9 +26,7 @@ Event& EventLog::Append() {
   const size_t place = sequence - segment.first_sequence();
   // Nobody has read here for long, and the next event of this slot comes soon.
   if (place + 1 < EventSegment::kEvents) PrefetchWhole(&segment.events_[place + 1]);
-  Event& event = *new (&segment.events_[place]) Event;
-  event.sequence = sequence;
-  return event;
+  return &segment.events_[place];
 }
 
 EventRange EventLog::Read(uint64_t sequence) const {

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <new>
 #include <type_traits>
 
 #include "server/tracker/connection.h"
@@ -129,9 +130,13 @@ class EventLog {
     return segments_.empty() ? next_sequence_ : segments_.front()->first_sequence();
   }
 
-  // Appends an event with the next sequence and returns it, for the caller to
-  // fill in before anyone can read it: events are copied once, to where they stay.
-  Event& Append();
+  // Appends the event that make(sequence) returns: it is made where it stays.
+  template <typename Make>
+  void Append(Make make) {
+    const uint64_t sequence = next_sequence_;
+    new (PlaceOfNext()) Event(make(sequence));
+    ++next_sequence_;
+  }
 
   // The events from `sequence` on that lie in one segment. An empty range when
   // there are none yet.
@@ -140,6 +145,9 @@ class EventLog {
   EventRange Read(uint64_t sequence) const;
 
  private:
+  // Memory for the event with the next sequence.
+  void* PlaceOfNext();
+
   EventBudget* const budget_;
   uint64_t next_sequence_ = 1;
   std::deque<std::shared_ptr<EventSegment>> segments_;

@@ -9,8 +9,6 @@
 namespace conntrack {
 namespace {
 
-// 2^26 ns, 67 ms: the narrowest bucket.
-constexpr int kNarrowestBits = 26;
 // Up to 2^6 narrowest buckets ahead (4 s) buckets are narrowest; beyond, a
 // bucket is at most 1/32 of the distance wide: some 64 buckets for each doubling
 // of the distance, and two or three looks at an entry in its life.
@@ -20,28 +18,29 @@ constexpr int kExactBits = 6;
 Time BucketStart(Time deadline, Time now) {
   const int64_t ahead = std::max<int64_t>((deadline - now).count(), 1);
   const int magnitude = 64 - std::countl_zero(static_cast<uint64_t>(ahead));
-  const int bits = std::max(kNarrowestBits, magnitude - kExactBits);
+  const int bits = std::max(Arming::kBucketBits, magnitude - kExactBits);
   return TimeFromUnixNanos(UnixNanos(deadline) >> bits << bits);
 }
 
 }  // namespace
 
-bool Expiry::PutAhead(RecordHandle handle, Time deadline, Time now, Time* armed) {
-  const Time start = BucketStart(deadline, now);
-  if (start <= now) return false;
-  far_[start].push_back(handle);
+void Expiry::Put(RecordHandle handle, Time start, Arming* arming) {
+  if (recent_ == far_.end() || recent_->first != start) recent_ = far_.try_emplace(start).first;
+  recent_->second.push_back(handle);
   ++entries_;
-  *armed = start;
-  return true;
+  *arming = Arming::At(start);
 }
 
-void Expiry::Arm(RecordHandle handle, Time deadline, Time now, Time* armed) {
-  if (*armed <= deadline) return;
-  if (!PutAhead(handle, deadline, now, armed)) {
-    near_.push({deadline, handle});
-    *armed = deadline;
+void Expiry::ArmEarlier(RecordHandle handle, Time deadline, Time now, Arming* arming) {
+  const Time start = BucketStart(deadline, now);
+  if (start > now) {
+    Put(handle, start, arming);
+    next_ = std::min(next_, start);
+    return;
   }
-  next_ = std::min(next_, *armed);
+  near_.push({deadline, handle});
+  *arming = Arming::Near();
+  next_ = std::min(next_, deadline);
 }
 
 void Expiry::OpenBuckets(Time now, Records* records) {
@@ -50,14 +49,18 @@ void Expiry::OpenBuckets(Time now, Records* records) {
     const Time start = far_.begin()->first;
     const std::vector<RecordHandle> handles = std::move(far_.begin()->second);
     far_.erase(far_.begin());
+    recent_ = far_.end();
     entries_ -= handles.size();
     for (const RecordHandle handle : handles) {
-      Time* armed = records->Armed(handle);
-      if (armed == nullptr || *armed != start) continue;  // Stale.
+      Arming* const arming = records->Armed(handle);
+      if (arming == nullptr || *arming != Arming::At(start)) continue;  // Stale.
       const Time deadline = records->Deadline(handle);
-      if (PutAhead(handle, deadline, now, armed)) continue;
+      if (const Time next = BucketStart(deadline, now); next > now) {
+        Put(handle, next, arming);
+        continue;
+      }
       opened_.push_back({deadline, handle});
-      *armed = deadline;
+      *arming = Arming::Near();
     }
   }
   if (opened_.size() > before) std::sort(opened_.begin(), opened_.end(), std::greater<>());
@@ -79,11 +82,12 @@ bool Expiry::TakeEarliest(Time now, Near* entry) {
 
 void Expiry::DropStale(Records* records) {
   entries_ = 0;
+  recent_ = far_.end();
   for (auto bucket = far_.begin(); bucket != far_.end();) {
     std::vector<RecordHandle>& handles = bucket->second;
     std::erase_if(handles, [&](RecordHandle handle) {
-      const Time* armed = records->Armed(handle);
-      return armed == nullptr || *armed != bucket->first;
+      const Arming* const arming = records->Armed(handle);
+      return arming == nullptr || *arming != Arming::At(bucket->first);
     });
     // A record that was freed and armed here again stands here twice.
     std::sort(handles.begin(), handles.end());
@@ -100,13 +104,14 @@ bool Expiry::PopDue(Time now, Records* records, RecordHandle* handle) {
   bool found = false;
   Near entry{};
   while (!found && TakeEarliest(now, &entry)) {
-    Time* armed = records->Armed(entry.handle);
-    if (armed == nullptr || *armed != entry.deadline) continue;  // Stale.
-    *armed = kForever;
+    Arming* const arming = records->Armed(entry.handle);
+    if (arming == nullptr || *arming != Arming::Near()) continue;  // Stale.
+    *arming = {};
     const Time deadline = records->Deadline(entry.handle);
-    // When it moved later but is due as well: keep the order of deadlines.
+    // When it moved later but is due as well: keep the order of deadlines. A record may
+    // have several entries here; whichever is of its deadline finds it.
     found = deadline == entry.deadline;
-    if (!found) Arm(entry.handle, deadline, now, armed);
+    if (!found) Arm(entry.handle, deadline, now, arming);
   }
   SetNext();
   *handle = entry.handle;

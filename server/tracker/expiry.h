@@ -7,17 +7,18 @@
 // exactly. Buckets are 67 ms wide near the present and widen with the distance,
 // always rounded down, so there are few of them and an empty Expiry costs
 // nothing. A deadline that moves earlier must be armed again; the old entry is
-// then recognised as stale, because Extra::armed names the one that counts.
+// then recognised as stale, because Record::arming names the one that counts.
 //
-// Not thread-safe: owned by a slot and guarded by its lock. Arming is a lookup
-// among some hundred buckets and an append.
+// Not thread-safe: owned by a slot and guarded by its lock. Arming is an append,
+// mostly to the bucket of the entry before, or a lookup among some hundred.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <queue>
 #include <vector>
 
-#include "absl/container/btree_map.h"
+#include "server/tracker/arming.h"
 #include "server/tracker/time.h"
 
 namespace conntrack {
@@ -31,11 +32,15 @@ class Expiry {
   class Records {
    public:
     virtual ~Records() = default;
-    // Null when the record is free; else its armed time, to read and set.
-    virtual Time* Armed(RecordHandle handle) = 0;
+    // Null when the record is free; else where it is armed, to read and set.
+    virtual Arming* Armed(RecordHandle handle) = 0;
     // REQUIRES: Armed(handle) != nullptr.
     virtual Time Deadline(RecordHandle handle) const = 0;
   };
+
+  Expiry() = default;
+  Expiry(const Expiry&) = delete;
+  Expiry& operator=(const Expiry&) = delete;
 
   // No armed entry is due before this; kForever when there is none.
   Time next() const { return next_; }
@@ -43,10 +48,12 @@ class Expiry {
   // Entries in buckets, the stale ones included.
   size_t entries() const { return entries_; }
 
-  // Arms a record: it will be found when `deadline` has come. `armed` is where
-  // it is armed now, kForever for a new record; nothing happens when that is
-  // early enough. `now` is the present of the clock.
-  void Arm(RecordHandle handle, Time deadline, Time now, Time* armed);
+  // Arms a record: it will be found when `deadline` has come. `arming` is where it is
+  // armed now; nothing happens when that is early enough. `now` is the present of the
+  // clock.
+  void Arm(RecordHandle handle, Time deadline, Time now, Arming* arming) {
+    if (!arming->IsBy(deadline)) ArmEarlier(handle, deadline, now, arming);
+  }
 
   // Throws out stale and repeated entries: one is left for each record that is
   // armed in a bucket. Costs a look at every entry and sorts each bucket.
@@ -63,8 +70,9 @@ class Expiry {
     bool operator>(const Near& other) const { return deadline > other.deadline; }
   };
 
-  // Puts an entry into the bucket of its deadline. False when that has come.
-  bool PutAhead(RecordHandle handle, Time deadline, Time now, Time* armed);
+  void ArmEarlier(RecordHandle handle, Time deadline, Time now, Arming* arming);
+  // Puts an entry into the bucket that begins at `start`.
+  void Put(RecordHandle handle, Time start, Arming* arming);
   // Looks again at every entry of the buckets that have come.
   void OpenBuckets(Time now, Records* records);
   // Takes the entry with the earliest deadline, when that is at or before `now`.
@@ -78,7 +86,10 @@ class Expiry {
   // Those that came later and are due within such buckets; by deadline.
   std::priority_queue<Near, std::vector<Near>, std::greater<>> near_;
   // Start of a bucket -> its entries.
-  absl::btree_map<Time, std::vector<RecordHandle>> far_;
+  std::map<Time, std::vector<RecordHandle>> far_;
+  // Where an entry was put last: the next is most likely of the same bucket. far_.end()
+  // when that is gone.
+  std::map<Time, std::vector<RecordHandle>>::iterator recent_ = far_.end();
   size_t entries_ = 0;
 };
 

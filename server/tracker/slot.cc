@@ -23,14 +23,6 @@ Verdict Accepted(Direction direction, bool seen_reply) {
   return {is_new ? VerdictKind::kNew : VerdictKind::kEstablished, direction};
 }
 
-// Counts a connection that was counted in the gauge `from` where it is now.
-void MoveGauge(Zone* zone, size_t from, const Record& record) {
-  const size_t to = GaugeOf(record);
-  if (to == from) return;
-  zone->by_state[from].fetch_sub(1, std::memory_order_relaxed);
-  zone->by_state[to].fetch_add(1, std::memory_order_relaxed);
-}
-
 uint32_t Milliseconds(Duration duration) {
   return static_cast<uint32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
@@ -65,10 +57,10 @@ Slot::Slot(const Options& options, ZoneOf zone_of, Memory* memory, EventBudget* 
       events_(budget),
       expiry_records_(this) {}
 
-Time* Slot::ExpiryRecords::Armed(RecordHandle handle) {
+Arming* Slot::ExpiryRecords::Armed(RecordHandle handle) {
   Table& table = slot_->TableOf(handle);
   const uint32_t index = IndexOf(handle);
-  return table.InUse(index) ? &table.extra(index).armed : nullptr;
+  return table.InUse(index) ? &table.record(index).arming : nullptr;
 }
 
 Time Slot::ExpiryRecords::Deadline(RecordHandle handle) const {
@@ -94,9 +86,11 @@ void Slot::PrefetchBuckets(std::span<const uint16_t> places, const Arrivals& bat
 
 void Slot::PrefetchRecords(std::span<const uint16_t> places, const Arrivals& batch) const {
   const Table& table = TableOf(batch.family);
+  const bool full = batch.zone->IsFull();
   for (const uint16_t place : places) {
     Arrival& arrival = batch.arrivals[place];
     arrival.candidate = table.PrefetchRecord(arrival.hash);
+    if (full && arrival.candidate == Table::kNone) table.PrefetchVictim(arrival.hash);
     Prefetch(&batch.packets[place]);
     Prefetch(&batch.packets[place].window);
   }
@@ -119,6 +113,7 @@ void Slot::Track(std::span<const uint16_t> places, const Arrivals& batch, Packet
     counts->Count(verdict);
   }
   counts->by_verdict[static_cast<size_t>(VerdictKind::kEstablished)] += plain;
+  tally_.Flush();
 }
 
 inline void Slot::SetDeadline(RecordHandle handle, Record* record, Duration timeout, Time now,
@@ -128,7 +123,7 @@ inline void Slot::SetDeadline(RecordHandle handle, Record* record, Duration time
   record->deadline = deadline;
   record->timeout_ms = Milliseconds(timeout);
   // A deadline that moved later is found when the old one comes.
-  if (earlier) expiry->Arm(handle, deadline, now, &ExtraOf(handle).armed);
+  if (earlier) expiry->Arm(handle, deadline, now, &record->arming);
 }
 
 void Slot::SetTimeLeft(RecordHandle handle, Record* record, Duration left, Time now,
@@ -227,8 +222,10 @@ Verdict Slot::Create(const Visit& visit) {
   const uint32_t index = table.Insert(KeyOf(zone.index, packet)->key, visit.arrival.hash, begun);
   const RecordHandle handle = HandleOf(visit.family, index);
   Record& record = table.record(index);
-  table.extra(index) = {
-      .id = NewId(), .created = visit.now(), .armed = kForever, .zone_id = zone.id};
+  Extra& extra = table.extra(index);
+  extra.id = NewId();
+  extra.created = visit.now();
+  extra.zone_id = zone.id;
   SetDeadline(handle, &record, result.timeout, visit.now(), visit.expiry);
   CountBegun(handle, &zone);
   Emit(handle, {.type = EventType::kNew,
@@ -239,10 +236,17 @@ Verdict Slot::Create(const Visit& visit) {
   return Accepted(Direction::kOriginal, false);
 }
 
+void Slot::MoveGauge(Zone* zone, size_t from, const Record& record) {
+  const size_t to = GaugeOf(record);
+  if (to == from) return;
+  tally_.Move(zone, from, -1);
+  tally_.Move(zone, to, 1);
+}
+
 void Slot::CountBegun(RecordHandle handle, Zone* zone) {
   Table& table = TableOf(handle);
   Record& record = table.record(IndexOf(handle));
-  zone->by_state[GaugeOf(record)].fetch_add(1, std::memory_order_relaxed);
+  tally_.Move(zone, GaugeOf(record), 1);
   if (options_.breakdowns == nullptr) return;
   record.grouped = options_.breakdowns->Add(table.ref(IndexOf(handle))) & 0xF;
 }
@@ -264,16 +268,13 @@ bool Slot::TakePlace(const Visit& visit) {
 
 RecordHandle Slot::FindVictim(Family family, uint64_t hash, ZoneIndex zone) {
   const Table& table = TableOf(family);
-  const auto of_zone = [&](uint32_t index, bool assured) {
-    const Record& record = table.record(index);
-    return record.zone == zone && record.Has(status_bit::kAssured) == assured &&
-           (!assured || IsClosing(record));
-  };
-  uint32_t index = table.FindNear(hash, kEvictionBuckets,
-                                  [&](uint32_t candidate) { return of_zone(candidate, false); });
+  uint32_t index = table.FindNear(hash, kEvictionBuckets, false, [&](uint32_t candidate) {
+    return table.record(candidate).zone == zone;
+  });
   if (index == Table::kNone) {
-    index = table.FindNear(hash, kEvictionBuckets,
-                           [&](uint32_t candidate) { return of_zone(candidate, true); });
+    index = table.FindNear(hash, kEvictionBuckets, true, [&](uint32_t candidate) {
+      return table.record(candidate).zone == zone && IsClosing(table.record(candidate));
+    });
   }
   if (index == Table::kNone) return Table::kNone;
   return HandleOf(family, index);
@@ -294,7 +295,7 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Visit& visi
                 .now = visit.now(),
                 .packet = &packet};
   if (result.assured) {
-    record.status |= status_bit::kAssured;
+    visit.table->SetAssured(IndexOf(handle));
     change.changes |= change::kAssured;
   }
   switch (result.action) {
@@ -350,7 +351,7 @@ void Slot::Remove(RecordHandle handle, const Change& change) {
   record.status |= status_bit::kDying;
   Emit(handle, change);
   Zone& zone = zone_of_(record.zone);
-  zone.by_state[GaugeOf(record)].fetch_sub(1, std::memory_order_relaxed);
+  tally_.Move(&zone, GaugeOf(record), -1);
   Table& table = TableOf(handle);
   if (options_.breakdowns != nullptr) {
     options_.breakdowns->Remove(table.ref(IndexOf(handle)), record.grouped);
@@ -359,20 +360,20 @@ void Slot::Remove(RecordHandle handle, const Change& change) {
 }
 
 void Slot::Emit(RecordHandle handle, const Change& change) {
-  Event& event = events_.Append();
-  event.type = change.type;
-  event.cause = change.cause;
-  event.changes = change.changes;
-  event.time = change.time;
-  event.now = change.now;
-  if (change.packet != nullptr && change.packet->protocol == kProtocolTcp) {
-    event.has_tcp_flags = true;
-    event.tcp_flags = change.packet->tcp_flags;
-  }
-  event.connection = TableOf(handle).Copy(IndexOf(handle));
-  Zone& zone = zone_of_(event.connection.record.zone);
-  const size_t type = static_cast<size_t>(change.type) - static_cast<size_t>(EventType::kNew);
-  zone.events[type].fetch_add(1, std::memory_order_relaxed);
+  const bool tcp = change.packet != nullptr && change.packet->protocol == kProtocolTcp;
+  const ConnectionRef connection = TableOf(handle).ref(IndexOf(handle));
+  events_.Append([&](uint64_t sequence) {
+    return Event{.sequence = sequence,
+                 .time = change.time,
+                 .now = change.now,
+                 .type = change.type,
+                 .cause = change.cause,
+                 .changes = change.changes,
+                 .has_tcp_flags = tcp,
+                 .tcp_flags = tcp ? change.packet->tcp_flags : uint8_t{0},
+                 .connection = connection.Copy()};
+  });
+  tally_.Count(&zone_of_(connection.record().zone), change.type);
 }
 
 void Slot::ExpireDue(Expiry* expiry, Time now, size_t limit, size_t* expired) {
@@ -402,6 +403,7 @@ size_t Slot::Expire(Time server_now, size_t limit) {
     ExpireAndTidy(expiry, now, limit, &expired);
     if (expiry->empty()) packet_expiry_.erase(current);
   }
+  tally_.Flush();
   return expired;
 }
 

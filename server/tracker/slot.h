@@ -127,7 +127,7 @@ class Slot {
   class ExpiryRecords : public Expiry::Records {
    public:
     explicit ExpiryRecords(Slot* slot) : slot_(slot) {}
-    Time* Armed(RecordHandle handle) override;
+    Arming* Armed(RecordHandle handle) override;
     Time Deadline(RecordHandle handle) const override;
 
    private:
@@ -200,6 +200,8 @@ class Slot {
   void SetDeadline(RecordHandle handle, Record* record, Duration timeout, Time now, Expiry* expiry);
   // The connection expires at `now` + `left`, but was not seen any later.
   void SetTimeLeft(RecordHandle handle, Record* record, Duration left, Time now, Expiry* expiry);
+  // Counts a connection that was counted in the gauge `from` where it is now.
+  void MoveGauge(Zone* zone, size_t from, const Record& record);
   // What an update would change, as bits of Event::changes.
   static uint8_t ChangesBy(const ConnectionRequest& request, const ConnectionRef& connection,
                            Time now);
@@ -218,6 +220,8 @@ class Slot {
   Table ipv4_;
   Table ipv6_;
   EventLog events_;
+  // Flushed at the end of each call that counts.
+  ZoneTally tally_;
   ExpiryRecords expiry_records_;
   Expiry server_expiry_;
   // One for each packet clock that has connections here.

@@ -70,7 +70,7 @@ bool Slot::Apply(const ConnectionRequest& request, uint32_t* position, ScanStepO
     ++counts->changed;
     if (request.dry_run) return;
     const Family family = connection.family();
-    const uint32_t index = TableOf(family).Find(connection.key(), connection.record().hash);
+    const uint32_t index = TableOf(family).Find(connection.key(), connection.extra().hash);
     found[count++] = {HandleOf(family, index), changes, now};
   });
   for (size_t i = 0; i < count; ++i) {
@@ -84,6 +84,7 @@ bool Slot::Apply(const ConnectionRequest& request, uint32_t* position, ScanStepO
       ChangeBy(one.handle, request, one.changes, one.now);
     }
   }
+  tally_.Flush();
   return more;
 }
 
@@ -92,20 +93,22 @@ Restored Slot::Restore(const StoredConnection& stored, const Key& key, uint64_t 
   Expiry& expiry = ExpiryOf(*zone);
   size_t expired = 0;
   ExpireDue(&expiry, now, SIZE_MAX, &expired);
+  tally_.Flush();
   Table& table = TableOf(key.family);
   if (table.Find(key, hash) != Table::kNone) return Restored::kExists;
   if (!zone->TakePlace()) return Restored::kZoneFull;
   const uint32_t index = table.Insert(key, hash, stored.record);
   const RecordHandle handle = HandleOf(key.family, index);
-  table.extra(index) = {.id = NewId(),
-                        .created = stored.extra.created,
-                        .armed = kForever,
-                        .mark = stored.extra.mark,
-                        .zone_id = zone->id};
+  Extra& extra = table.extra(index);
+  extra.id = NewId();
+  extra.created = stored.extra.created;
+  extra.mark = stored.extra.mark;
+  extra.zone_id = zone->id;
   table.SetLabels(index, stored.labels);
-  expiry.Arm(handle, stored.record.deadline, now, &table.extra(index).armed);
+  expiry.Arm(handle, stored.record.deadline, now, &table.record(index).arming);
   CountBegun(handle, zone);
   Emit(handle, {.type = EventType::kNew, .cause = EventCause::kRequest, .time = now, .now = now});
+  tally_.Flush();
   return Restored::kDone;
 }
 

@@ -64,11 +64,11 @@ uint32_t Table::Find(const Key& key, uint64_t hash) const {
     const Bucket& bucket = buckets_[position];
     uint32_t match = bucket.Match(tag);
     for (; match != 0; match &= match - 1) {
-      const uint32_t index = bucket.index[static_cast<size_t>(std::countr_zero(match))];
+      const uint32_t index = bucket.Index(static_cast<size_t>(std::countr_zero(match)));
       if (Holds(index, words, [&] { return AddressPair{key.first, key.second}; })) return index;
     }
     if (bucket.overflow == 0) return kNone;
-    position = (position + StrideOf(low)) & (bucket_count_ - 1);
+    position = NextBucket(position, probe, low);
   }
   return kNone;
 }
@@ -84,7 +84,7 @@ uint32_t Table::Insert(const Key& key, uint64_t hash, const Record& record) {
   entry.ports = key.ports;
   entry.zone = key.zone;
   entry.protocol = key.protocol;
-  entry.hash = static_cast<uint32_t>(hash);
+  entry.arming = {};
   if (family_ == Family::kIpv4) {
     entry.address = {static_cast<uint32_t>(key.first.low), static_cast<uint32_t>(key.second.low)};
   } else {
@@ -92,8 +92,10 @@ uint32_t Table::Insert(const Key& key, uint64_t hash, const Record& record) {
     addresses(index) = {key.first, key.second};
   }
   extra(index) = Extra{};
+  extra(index).hash = static_cast<uint32_t>(hash);
   SetLabels(index, {});
-  PutInBuckets(index, entry.hash);
+  PutInBuckets(entry.Has(status_bit::kAssured) ? index | kAssured : index,
+               static_cast<uint32_t>(hash));
   ++size_;
   return index;
 }
@@ -101,7 +103,9 @@ uint32_t Table::Insert(const Key& key, uint64_t hash, const Record& record) {
 void Table::Erase(uint32_t index) {
   Record& entry = record(index);
   CT_CHECK(entry.in_use);
-  RemoveFromBuckets(index, entry.hash);
+  const auto [bucket, place] =
+      FindEntry(index, extra(index).hash, [](Bucket* passed) { --passed->overflow; });
+  bucket->tag[place] = 0;
   entry.in_use = 0;
   FreeRecord(index);
   --size_;
@@ -112,38 +116,42 @@ void Table::Erase(uint32_t index) {
   }
 }
 
-void Table::PutInBuckets(uint32_t index, uint32_t hash) {
+void Table::PutInBuckets(uint32_t entry, uint32_t hash) {
   size_t position = BucketOf(hash);
-  while (true) {
+  for (size_t probe = 0;; ++probe) {
     Bucket& bucket = buckets_[position];
     const uint32_t empty = bucket.Match(0);
     if (empty != 0) {
       const auto place = static_cast<size_t>(std::countr_zero(empty));
       bucket.tag[place] = TagOf(hash);
-      bucket.index[place] = index;
+      bucket.entry[place] = entry;
       return;
     }
     ++bucket.overflow;
-    position = (position + StrideOf(hash)) & (bucket_count_ - 1);
+    position = NextBucket(position, probe, hash);
   }
 }
 
-void Table::RemoveFromBuckets(uint32_t index, uint32_t hash) {
+template <typename Passed>
+std::pair<Table::Bucket*, size_t> Table::FindEntry(uint32_t index, uint32_t hash, Passed passed) {
   size_t position = BucketOf(hash);
   for (size_t probe = 0; probe < bucket_count_; ++probe) {
-    Bucket& bucket = buckets_[position];
-    uint32_t match = bucket.Match(TagOf(hash));
+    Bucket* const bucket = &buckets_[position];
+    uint32_t match = bucket->Match(TagOf(hash));
     for (; match != 0; match &= match - 1) {
       const auto place = static_cast<size_t>(std::countr_zero(match));
-      if (bucket.index[place] != index) continue;
-      bucket.tag[place] = 0;
-      return;
+      if (bucket->Index(place) == index) return {bucket, place};
     }
-    // It stands further on, and this bucket counted it when it did not fit.
-    --bucket.overflow;
-    position = (position + StrideOf(hash)) & (bucket_count_ - 1);
+    passed(bucket);
+    position = NextBucket(position, probe, hash);
   }
   CT_CHECK(false);
+}
+
+void Table::SetAssured(uint32_t index) {
+  record(index).status |= status_bit::kAssured;
+  const auto [bucket, place] = FindEntry(index, extra(index).hash, [](Bucket*) {});
+  bucket->entry[place] |= kAssured;
 }
 
 void Table::Rehash(size_t bucket_count) {
@@ -161,7 +169,7 @@ void Table::Rehash(size_t bucket_count) {
   constexpr size_t kAhead = 4;
   const auto prefetch = [&](const Bucket& bucket) {
     for (size_t place = 0; place < kBucketEntries; ++place) {
-      if (bucket.tag[place] != 0) PrefetchToRead(&record(bucket.index[place]).hash);
+      if (bucket.tag[place] != 0) PrefetchToRead(&extra(bucket.Index(place)).hash);
     }
   };
   for (size_t i = 0; i < std::min(kAhead, old_count); ++i) prefetch(old[i]);
@@ -169,7 +177,7 @@ void Table::Rehash(size_t bucket_count) {
     if (i + kAhead < old_count) prefetch(old[i + kAhead]);
     for (size_t place = 0; place < kBucketEntries; ++place) {
       if (old[i].tag[place] == 0) continue;
-      PutInBuckets(old[i].index[place], record(old[i].index[place]).hash);
+      PutInBuckets(old[i].entry[place], extra(old[i].Index(place)).hash);
     }
   }
   if (old != nullptr) memory_.Free(old, old_count * sizeof(Bucket));

@@ -1,10 +1,11 @@
 // Table holds the connections of one slot and one family: buckets of tags and
 // indexes, and a slab of records.
 //
-// A bucket is one cache line of 12 one-byte tags and 12 indexes, so that a
+// A bucket is one cache line of 12 one-byte tags and 12 entries, so that a
 // lookup reads one line of buckets and, but for one tag collision in some 250
-// entries, only the record it wants. Buckets probe by a stride taken from the
-// hash; an overflow count tells a lookup where to stop. Records lie in chunks
+// entries, only the record it wants. What does not fit stands in the bucket beside
+// it, whose line memory loads along, and seldom further off, by a stride taken from
+// the hash; an overflow count tells a lookup where to stop. Records lie in chunks
 // of 64 that never move, so an index stays valid until its record is erased;
 // an empty chunk gives its memory back. Labels lie beside a chunk from the first
 // label of one of its connections on, so that connections without cost nothing.
@@ -21,6 +22,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "server/tracker/connection.h"
@@ -56,15 +58,28 @@ class Table {
   // index of the first of them, or kNone.
   uint32_t PrefetchRecord(uint64_t hash) const {
     if (bucket_count_ == 0) return kNone;
-    const Bucket& bucket = buckets_[BucketOf(hash)];
-    uint32_t match = bucket.Match(TagOf(static_cast<uint32_t>(hash)));
+    const auto low = static_cast<uint32_t>(hash);
+    const Bucket* bucket = &buckets_[BucketOf(hash)];
+    uint32_t match = bucket->Match(TagOf(low));
+    if (match == 0 && bucket->overflow != 0) {
+      bucket = &buckets_[NextBucket(BucketOf(hash), 0, low)];
+      match = bucket->Match(TagOf(low));
+    }
     if (match == 0) return kNone;
-    const uint32_t first = bucket.index[static_cast<size_t>(std::countr_zero(match))];
+    const uint32_t first = bucket->Index(static_cast<size_t>(std::countr_zero(match)));
     PrefetchKnown(first);
     while ((match &= match - 1) != 0) {
-      PrefetchKnown(bucket.index[static_cast<size_t>(std::countr_zero(match))]);
+      PrefetchKnown(bucket->Index(static_cast<size_t>(std::countr_zero(match))));
     }
     return first;
+  }
+  // Starts to load the record that most likely gives way to a new one of this hash in
+  // a full zone: one that is not assured.
+  void PrefetchVictim(uint64_t hash) const {
+    const uint32_t victim = FindNear(hash, 1, false, [](uint32_t) { return true; });
+    if (victim == kNone) return;
+    PrefetchKnown(victim);
+    Prefetch(&chunks_[victim / kChunkRecords]->extras[Place(victim)]);
   }
 
   // True when `index`, which PrefetchRecord returned some time ago, is of the
@@ -81,8 +96,14 @@ class Table {
   // The index of the record with this key, or kNone.
   uint32_t Find(const Key& key, uint64_t hash) const;
 
-  // Adds a copy of `record` under this key and returns its index. Key, hash and
-  // `in_use` of the copy are set here.
+  // Sets the status bit. Buckets know it too: whoever looks for a connection that may
+  // give way reads the records of no others.
+  //
+  // REQUIRES: the index is of a record in use.
+  void SetAssured(uint32_t index);
+
+  // Adds a copy of `record` under this key and returns its index. Key and `in_use` of
+  // the copy and the hash of its Extra are set here; it is armed nowhere.
   //
   // REQUIRES: Find(key, hash) == kNone.
   uint32_t Insert(const Key& key, uint64_t hash, const Record& record);
@@ -113,14 +134,16 @@ class Table {
            record(index).in_use != 0;
   }
 
-  // Calls visit(index) for up to `records_max` records that share the bucket of
-  // `hash` or follow it, until it returns true; returns that index, or kNone.
+  // Calls visit(index) for the records in the bucket of `hash` and the next ones,
+  // `buckets_max` in all, that are assured or not, until it returns true; returns that
+  // index, or kNone.
   template <typename Visit>
-  uint32_t FindNear(uint64_t hash, size_t buckets_max, Visit visit) const {
+  uint32_t FindNear(uint64_t hash, size_t buckets_max, bool assured, Visit visit) const {
     for (size_t i = 0; i < buckets_max && i < bucket_count_; ++i) {
       const Bucket& bucket = buckets_[(BucketOf(hash) + i) & (bucket_count_ - 1)];
       for (size_t place = 0; place < kBucketEntries; ++place) {
-        if (bucket.tag[place] != 0 && visit(bucket.index[place])) return bucket.index[place];
+        if (bucket.tag[place] == 0 || bucket.IsAssured(place) != assured) continue;
+        if (visit(bucket.Index(place))) return bucket.Index(place);
       }
     }
     return kNone;
@@ -128,15 +151,23 @@ class Table {
 
  private:
   static constexpr size_t kBucketEntries = 12;
-  // Grow above 10 entries a bucket on average, shrink below 2.
-  static constexpr size_t kEntriesHigh = 10;
+  // Grow above 9 entries a bucket on average, shrink below 2: one entry in a hundred
+  // stands neither in its bucket nor beside it.
+  static constexpr size_t kEntriesHigh = 9;
   static constexpr size_t kEntriesLow = 2;
+
+  // In an entry: the record has status_bit::kAssured.
+  static constexpr uint32_t kAssured = 1u << 31;
 
   struct alignas(64) Bucket {
     std::array<uint8_t, kBucketEntries> tag = {};  // 0: empty.
     // Entries that wanted this bucket and stand in a later one.
     uint32_t overflow = 0;
-    std::array<uint32_t, kBucketEntries> index = {};
+    // An index, and kAssured.
+    std::array<uint32_t, kBucketEntries> entry = {};
+
+    uint32_t Index(size_t place) const { return entry[place] & ~kAssured; }
+    bool IsAssured(size_t place) const { return (entry[place] & kAssured) != 0; }
 
     // Bits of the places whose tag is `wanted`.
     uint32_t Match(uint8_t wanted) const {
@@ -167,8 +198,14 @@ class Table {
     const auto tag = static_cast<uint8_t>(hash >> 24);
     return tag == 0 ? 1 : tag;
   }
-  // Odd, so that the probe visits every bucket.
-  static size_t StrideOf(uint32_t hash) { return (hash >> 23) | 1; }
+  // Where an entry of `hash` stands when `position`, the bucket after `probe` others, is
+  // full: in the other bucket of the pair, then in the next pair by an odd stride, so
+  // that the probe visits every bucket.
+  size_t NextBucket(size_t position, size_t probe, uint32_t hash) const {
+    const size_t beside = position ^ 1;
+    const size_t pairs = probe % 2 == 0 ? 0 : (hash >> 23) | 1;
+    return (beside + 2 * pairs) & (bucket_count_ - 1);
+  }
   size_t BucketOf(uint64_t hash) const { return static_cast<uint32_t>(hash) & (bucket_count_ - 1); }
   size_t ChunkBytes() const {
     return sizeof(Chunk) + (family_ == Family::kIpv6 ? sizeof(ChunkAddresses) : 0);
@@ -190,8 +227,11 @@ class Table {
   void FreeChunk(Chunk* chunk);
   uint32_t AllocateRecord();
   void FreeRecord(uint32_t index);
-  void PutInBuckets(uint32_t index, uint32_t hash);
-  void RemoveFromBuckets(uint32_t index, uint32_t hash);
+  void PutInBuckets(uint32_t entry, uint32_t hash);
+  // The bucket and the place of a record in use, whose hash this is. `passed` is called
+  // with each bucket before it, which counted it when it did not fit.
+  template <typename Passed>
+  std::pair<Bucket*, size_t> FindEntry(uint32_t index, uint32_t hash, Passed passed);
   void Rehash(size_t bucket_count);
 
   const Family family_;

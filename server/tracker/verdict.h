@@ -56,7 +56,8 @@ enum class InvalidReason : uint8_t {
 };
 inline constexpr size_t kInvalidReasons = 26;
 
-struct Verdict {
+// Aligned, so that one is read and written as a whole.
+struct alignas(4) Verdict {
   VerdictKind kind = VerdictKind::kInvalid;
   // Meaningless for kInvalid, kUntracked and kTableFull.
   Direction direction = Direction::kOriginal;

@@ -35,6 +35,38 @@ struct PacketCounts {
   }
 };
 
+struct Zone;
+
+// Events and moves between gauges of one zone, gathered under the lock of a slot:
+// counting each where all threads count would wait until all that was written before
+// has reached the memory.
+class ZoneTally {
+ public:
+  void Count(Zone* zone, EventType type) {
+    TurnTo(zone);
+    ++events_[static_cast<size_t>(type) - static_cast<size_t>(EventType::kNew)];
+  }
+  // Connections that came to a gauge, or left it.
+  void Move(Zone* zone, size_t gauge, int32_t connections) {
+    TurnTo(zone);
+    by_state_[gauge] += connections;
+  }
+  // Adds all to the zone. Whoever lets go of the lock does it before.
+  void Flush();
+
+ private:
+  void TurnTo(Zone* zone) {
+    if (zone == zone_) return;
+    Flush();
+    zone_ = zone;
+  }
+
+  // Null: nothing was counted since Flush.
+  Zone* zone_ = nullptr;
+  std::array<uint32_t, kEventTypes> events_ = {};
+  std::array<int32_t, kConnectionGauges> by_state_ = {};
+};
+
 struct Zone {
   Zone(uint32_t zone_id, ZoneIndex zone_index, ZoneClock zone_clock,
        const ZoneSettings& zone_settings)
@@ -57,6 +89,10 @@ struct Zone {
   // By EventType, from kNew.
   std::array<std::atomic<uint64_t>, kEventTypes> events = {};
   std::atomic<uint64_t> evicted{0};
+
+  bool IsFull() const {
+    return connections.load(std::memory_order_relaxed) >= settings.connections_max;
+  }
 
   // Counts one connection more, unless that is above the limit.
   bool TakePlace() {
@@ -85,5 +121,16 @@ struct Zone {
     }
   }
 };
+
+inline void ZoneTally::Flush() {
+  if (zone_ == nullptr) return;
+  for (size_t i = 0; i < kEventTypes; ++i) {
+    if (events_[i] != 0) zone_->events[i].fetch_add(events_[i], std::memory_order_relaxed);
+  }
+  for (size_t i = 0; i < kConnectionGauges; ++i) {
+    if (by_state_[i] != 0) zone_->by_state[i].fetch_add(by_state_[i], std::memory_order_relaxed);
+  }
+  *this = {};
+}
 
 }  // namespace conntrack

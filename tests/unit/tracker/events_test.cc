@@ -14,9 +14,13 @@ constexpr uint64_t kSegmentBytes = sizeof(EventSegment);
 
 // Appends an event of a connection with this id; returns its sequence.
 uint64_t Append(uint64_t id, EventLog* log) {
-  Event& event = log->Append();
-  event.connection.extra.id = id;
-  return event.sequence;
+  log->Append([&](uint64_t sequence) {
+    Event event;
+    event.sequence = sequence;
+    event.connection.extra.id = id;
+    return event;
+  });
+  return log->last_sequence();
 }
 
 TEST(EventsTest, SequencesAreDenseFromOne) {

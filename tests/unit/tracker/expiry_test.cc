@@ -21,11 +21,11 @@ using std::chrono::seconds;
 constexpr Time kStart = TimeFromUnixNanos(1'700'000'000'000'000'000);
 
 // Records as a slot keeps them: a deadline that packets write, and the place
-// for `armed`. Freed records are used again, the last one first.
+// for `arming`. Freed records are used again, the last one first.
 class TestRecords : public Expiry::Records {
  public:
-  Time* Armed(RecordHandle handle) override {
-    return rows_[handle].in_use ? &rows_[handle].armed : nullptr;
+  Arming* Armed(RecordHandle handle) override {
+    return rows_[handle].in_use ? &rows_[handle].arming : nullptr;
   }
   Time Deadline(RecordHandle handle) const override { return rows_[handle].deadline; }
 
@@ -36,7 +36,7 @@ class TestRecords : public Expiry::Records {
     }
     const RecordHandle handle = free_.back();
     free_.pop_back();
-    rows_[handle] = {true, deadline, kForever};
+    rows_[handle] = {true, deadline, {}};
     return handle;
   }
   void Free(RecordHandle handle) {
@@ -51,7 +51,7 @@ class TestRecords : public Expiry::Records {
   struct Row {
     bool in_use = false;
     Time deadline;
-    Time armed = kForever;
+    Arming arming;
   };
   std::vector<Row> rows_;
   std::vector<RecordHandle> free_;
@@ -76,7 +76,7 @@ TEST(ExpiryTest, ARecordIsFoundAtItsDeadlineAndNotBefore) {
     EXPECT_EQ(Pop(&expiry, &records, kStart), std::nullopt);
     EXPECT_EQ(Pop(&expiry, &records, deadline - Duration(1)), std::nullopt);
     EXPECT_EQ(Pop(&expiry, &records, deadline), handle);
-    EXPECT_EQ(*records.Armed(handle), kForever);
+    EXPECT_EQ(*records.Armed(handle), Arming());
     EXPECT_TRUE(expiry.empty());
     EXPECT_EQ(expiry.next(), kForever);
   }
@@ -104,6 +104,40 @@ TEST(ExpiryTest, ADeadlineThatMovedEarlierIsFoundThereAndOnlyOnce) {
   records.Free(handle);
   EXPECT_EQ(Pop(&expiry, &records, kStart + hours(200)), std::nullopt);
   EXPECT_TRUE(expiry.empty());
+}
+
+// A deadline that goes back and forth, as that of a TCP connection whose data is
+// acknowledged and sent in turn, is armed early enough already.
+TEST(ExpiryTest, ADeadlineThatGoesBackAndForthIsOneEntry) {
+  Expiry expiry;
+  TestRecords records;
+  const RecordHandle handle = records.Add(kStart + seconds(120));
+  expiry.Arm(handle, kStart + seconds(120), kStart, records.Armed(handle));
+  for (int i = 0; i < 1'000; ++i) {
+    const Time now = kStart + milliseconds(i);
+    const Time deadline = now + (i % 2 == 0 ? Duration(hours(120)) : Duration(seconds(300)));
+    records.SetDeadline(handle, deadline);
+    expiry.Arm(handle, deadline, now, records.Armed(handle));
+  }
+  EXPECT_EQ(expiry.entries(), 1u);
+}
+
+// Within a bucket that has come, and behind the record's deadline.
+TEST(ExpiryTest, ADeadlineThatMovesBackAndForthWithinABucketIsFound) {
+  for (const milliseconds last : {milliseconds(1), milliseconds(5), milliseconds(30)}) {
+    Expiry expiry;
+    TestRecords records;
+    const RecordHandle handle = records.Add(kStart + milliseconds(10));
+    for (const milliseconds timeout : {milliseconds(10), milliseconds(3), milliseconds(20), last}) {
+      records.SetDeadline(handle, kStart + timeout);
+      expiry.Arm(handle, kStart + timeout, kStart, records.Armed(handle));
+    }
+    EXPECT_EQ(Pop(&expiry, &records, kStart + last - Duration(1)), std::nullopt);
+    EXPECT_EQ(Pop(&expiry, &records, kStart + last), handle);
+    records.Free(handle);
+    EXPECT_EQ(Pop(&expiry, &records, kStart + hours(1)), std::nullopt);
+    EXPECT_TRUE(expiry.empty());
+  }
 }
 
 // What is armed, by deadline and by record.

@@ -158,7 +158,7 @@ TEST_P(TableTest, NeighboursAreInUseAndFewBucketsAreVisited) {
   Memory memory;
   Table table(GetParam().family, &memory);
   testing::Random random(testing::TestSeed());
-  EXPECT_EQ(table.FindNear(7, 8, [](uint32_t) { return true; }), Table::kNone);
+  EXPECT_EQ(table.FindNear(7, 8, false, [](uint32_t) { return true; }), Table::kNone);
   std::vector<Key> keys;
   for (int i = 0; i < 5'000; ++i) {
     const Key key = RandomKey(GetParam().family, 1'000'000, &random);
@@ -167,14 +167,56 @@ TEST_P(TableTest, NeighboursAreInUseAndFewBucketsAreVisited) {
     keys.push_back(key);
   }
   size_t visited = 0;
-  const uint32_t none = table.FindNear(hash(keys[0]), 8, [&](uint32_t index) {
-    EXPECT_TRUE(table.InUse(index));
-    ++visited;
-    return false;
-  });
-  EXPECT_EQ(none, Table::kNone);
+  for (const bool assured : {false, true}) {
+    const uint32_t none = table.FindNear(hash(keys[0]), 8, assured, [&](uint32_t index) {
+      EXPECT_TRUE(table.InUse(index));
+      ++visited;
+      return false;
+    });
+    EXPECT_EQ(none, Table::kNone);
+  }
   EXPECT_GT(visited, 0u);
   EXPECT_LE(visited, 8u * 12);
+}
+
+// Also after buckets doubled and halved, and for records that were assured when they
+// came.
+TEST_P(TableTest, NeighboursAreAssuredOrNot) {
+  const HashOfKey hash{GetParam().hash_mask};
+  Memory memory;
+  Table table(GetParam().family, &memory);
+  testing::Random random(testing::TestSeed());
+  std::vector<uint32_t> indexes;
+  size_t assured = 0;
+  const auto expect = [&] {
+    for (const bool wanted : {false, true}) {
+      size_t visited = 0;
+      table.FindNear(7, SIZE_MAX, wanted, [&](uint32_t index) {
+        EXPECT_EQ(table.record(index).Has(status_bit::kAssured), wanted);
+        ++visited;
+        return false;
+      });
+      EXPECT_EQ(visited, wanted ? assured : indexes.size() - assured);
+    }
+  };
+  while (indexes.size() < 2'000) {
+    const Key key = RandomKey(GetParam().family, 1'000'000, &random);
+    if (table.Find(key, hash(key)) != Table::kNone) continue;
+    Record record;
+    const bool from_start = random.OneIn(4);
+    if (from_start) record.status |= status_bit::kAssured;
+    indexes.push_back(table.Insert(key, hash(key), record));
+    const bool later = !from_start && random.OneIn(3);
+    if (later) table.SetAssured(indexes.back());
+    assured += from_start || later;
+  }
+  expect();
+  while (indexes.size() > 100) {
+    assured -= table.record(indexes.back()).Has(status_bit::kAssured);
+    table.Erase(indexes.back());
+    indexes.pop_back();
+  }
+  expect();
 }
 
 INSTANTIATE_TEST_SUITE_P(
