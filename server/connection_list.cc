@@ -16,8 +16,8 @@ constexpr int32_t kPageSizeMax = 10'000;
 // Connections that are visited under one lock, at some 100 ns each: a few
 // microseconds, as long as whoever waits for the lock spins before it sleeps.
 constexpr size_t kVisitsPerStep = 32;
-// The same where most visits only read one number.
-constexpr size_t kOffersPerStep = 64;
+// The same where a visit may have to find its place among many thousand.
+constexpr size_t kOffersPerStep = 16;
 // Events that a slice of a listing of closed connections looks at: some milliseconds.
 constexpr size_t kEventsPerSlice = 1u << 17;
 

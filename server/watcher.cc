@@ -1,11 +1,13 @@
 #include "server/watcher.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/query_step.h"
 #include "server/resume_token.h"
 #include "server/status.h"
 #include "server/tracker/check.h"
@@ -226,8 +228,12 @@ Shown Watcher::Show(const Event& event, uint32_t slot) {
 void Watcher::ScanSnapshot() {
   held_ids_.clear();
   const uint64_t id_limit = id_limit_[position_.slot];
-  const ScanStepOptions step{
-      .server_now = service_->clock()->Now(), .filter = &filter_, .places_max = kPlacesPerStep};
+  // What is due but has not ended as well: its end is still to come, and until then a
+  // packet that was late may let it live on, which no event may tell of.
+  const ScanStepOptions step{.server_now = service_->clock()->Now(),
+                             .filter = &filter_,
+                             .places_max = std::min(kPlacesPerStep, PlacesPerStep(filter_)),
+                             .expired_too = true};
   held_step_ = tracker_->Scan(&position_, step, [&](const ConnectionRef& connection, Time now) {
     if (connection.id() >= id_limit) return;
     held_.Add(connection, now);

@@ -6,7 +6,7 @@ namespace conntrack {
 namespace {
 
 // Connections copied under one lock, at some 100 ns each.
-constexpr size_t kRowsPerStep = 128;
+constexpr size_t kRowsPerStep = 64;
 
 }  // namespace
 

@@ -8,7 +8,7 @@
 // Their counters and deadlines may be older or newer, for these change without
 // events.
 //
-// Not thread-safe. A step hands out 64 events and 128 connections at most, however
+// Not thread-safe. A step hands out 64 events and 64 connections at most, however
 // long ago the last one was; it holds the slot's lock for some ten microseconds,
 // and so many connections in memory.
 #pragma once

@@ -434,10 +434,12 @@ bool Slot::Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit
     const uint32_t index = IndexOf(*position);
     if (index >= table.index_end()) return false;
     const uint32_t first = index % Table::kChunkRecords;
+    const auto last = static_cast<uint32_t>(
+        std::min<size_t>(Table::kChunkRecords - 1, first + (scan.places_max - places) - 1));
     const uint32_t chunk = *position - first;
     table.PrefetchBlock(index - first + Table::kChunkRecords);
     ConnectionBlock block = table.Block(index - first);
-    block.in_use &= ~uint64_t{0} << first;
+    block.in_use &= ~uint64_t{0} << first & ~uint64_t{0} >> (Table::kChunkRecords - 1 - last);
     uint64_t left = scan.filter == nullptr ? block.in_use : scan.filter->Match(block, now_of);
     for (; left != 0; left &= left - 1) {
       const auto place = static_cast<uint32_t>(std::countr_zero(left));
@@ -449,8 +451,8 @@ bool Slot::Scan(uint32_t* position, const ScanStepOptions& scan, ScanVisit visit
       *position = chunk + place + 1;
       return true;
     }
-    places += Table::kChunkRecords - first;
-    *position = chunk + Table::kChunkRecords;
+    places += last + 1 - first;
+    *position = chunk + last + 1;
   }
   return true;
 }

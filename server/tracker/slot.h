@@ -37,11 +37,13 @@ struct ScanStepOptions {
   Time server_now;
   // Which connections. Null: all. Must outlive the step.
   const Filter* filter = nullptr;
-  // How many places to look at; the last 64 are looked at together.
+  // How many places to look at. 64 or more cost less each, for they are looked at
+  // together.
   size_t places_max = 256;
   // How many connections to visit.
   size_t visits_max = SIZE_MAX;
-  // Visits also what has expired, but has not ended yet.
+  // Visits also what has expired, but has not ended yet: a packet or a request that read
+  // the clock a moment ago may still let it live on.
   bool expired_too = false;
 };
 // Takes a connection and what its zone's clock says.

@@ -100,6 +100,32 @@ bool RepeatSnapshot(Messages* messages) {
   return false;
 }
 
+// The last events before a bookmark come after it.
+bool MoveBehindBookmark(Messages* messages) {
+  auto bookmark = messages->end();
+  for (auto message = messages->begin(); message != messages->end(); ++message) {
+    if (message->has_bookmark()) bookmark = message;
+  }
+  for (auto message = bookmark; message != messages->begin();) {
+    if (!(--message)->has_events()) continue;
+    std::rotate(message, message + 1, bookmark + 1);
+    return true;
+  }
+  return false;
+}
+
+// The last word is a place to resume from that was passed long ago.
+bool BookmarkThePast(Messages* messages) {
+  for (const v1::WatchResponse& message : *messages) {
+    if (!message.has_snapshot_end()) continue;
+    v1::WatchResponse past;
+    past.mutable_bookmark()->set_resume_token(message.snapshot_end().resume_token());
+    messages->push_back(past);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<Breakage> Breakages() {
@@ -120,6 +146,8 @@ std::vector<Breakage> Breakages() {
          const v1::WatchResponse copy = *place;
          messages->insert(place, copy);
        })},
+      {"events come after their bookmark", false, MoveBehindBookmark},
+      {"a bookmark is of the past", false, BookmarkThePast},
       {"a loss is told too small", false,
        InBusy([](Messages*, Place place) { TellAsLoss(&*place); })},
       {"a row of the snapshot is dropped", false, DropRow},

@@ -135,9 +135,11 @@ class LockTimeTest : public ::testing::Test {
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response.count();
   }
-  uint64_t Export() {
+  uint64_t Export(const std::string& filter) {
     grpc::ClientContext context;
-    const auto stream = stub_->ExportConnections(&context, {});
+    v1::ExportConnectionsRequest request;
+    request.set_filter(filter);
+    const auto stream = stub_->ExportConnections(&context, request);
     uint64_t rows = 0;
     for (v1::ExportConnectionsResponse part; stream->Read(&part);) {
       rows += static_cast<uint64_t>(part.connections_size());
@@ -146,9 +148,10 @@ class LockTimeTest : public ::testing::Test {
     return rows;
   }
   // Reads a snapshot to its end.
-  uint64_t Snapshot() {
+  uint64_t Snapshot(const std::string& filter) {
     grpc::ClientContext context;
     v1::WatchRequest request;
+    request.set_filter(filter);
     request.set_snapshot(true);
     const auto stream = v1::WatchService::NewStub(channel_)->Watch(&context, request);
     uint64_t rows = 0;
@@ -205,15 +208,17 @@ class LockTimeTest : public ::testing::Test {
   std::unique_ptr<v1::ConnectionService::Stub> stub_;
 };
 
-// `count` tests of which none is true, joined by OR.
+// `count` tests of which none is true, joined by OR, of one slot.
 std::string Tests(const std::string& test, size_t count) {
-  std::string text = test;
+  std::string text = absl::StrCat("slot = 3 AND (", test);
   for (size_t i = 1; i < count; ++i) absl::StrAppend(&text, " OR ", test);
-  return text;
+  return text + ")";
 }
 
 TEST_F(LockTimeTest, NoQueryHoldsALockForLong) {
-  const std::string no_id = "community_id='1:AAAAAAAAAAAAAAAAAAAAAAAAAAA='";
+  const std::string no_ids =
+      Tests("community_id='1:AAAAAAAAAAAAAAAAAAAAAAAAAAA='", kCommunityIdTestsMax);
+  const std::string long_filter = Tests("bytes=7", kFilterTestsMax - 1);
   v1::ListConnectionsRequest all;
   Measure("list", [&] { EXPECT_EQ(List(all), connections_); });
   v1::ListConnectionsRequest ordered;
@@ -224,18 +229,18 @@ TEST_F(LockTimeTest, NoQueryHoldsALockForLong) {
   Measure("list Community IDs", [&] { EXPECT_GE(List(with_ids, 10), 10'000u); });
   Measure("count", [&] { EXPECT_EQ(Count("", {}), connections_); });
   Measure("count of nothing", [&] { EXPECT_EQ(Count("bytes = 7", {}), 0u); });
-  Measure("count by a long filter",
-          [&] { EXPECT_EQ(Count(Tests("bytes=7", kFilterTestsMax), {}), 0u); });
-  Measure("count of Community IDs",
-          [&] { EXPECT_EQ(Count(Tests(no_id, kCommunityIdTestsMax), {}), 0u); });
+  Measure("count by a long filter", [&] { EXPECT_EQ(Count(long_filter, {}), 0u); });
+  Measure("count of Community IDs", [&] { EXPECT_EQ(Count(no_ids, {}), 0u); });
   Measure("count by groups", [&] {
     EXPECT_EQ(Count("", {"original.source/24", "original.destination", "protocol", "packets"}),
               connections_);
   });
   Measure("get", [&] { Get(); });
   Measure("lookup", [&] { Lookup(); });
-  Measure("export", [&] { EXPECT_EQ(Export(), connections_); });
-  Measure("snapshot of a watch", [&] { EXPECT_EQ(Snapshot(), connections_); });
+  Measure("export", [&] { EXPECT_EQ(Export(""), connections_); });
+  Measure("export by a long filter", [&] { EXPECT_EQ(Export(long_filter), 0u); });
+  Measure("snapshot", [&] { EXPECT_EQ(Snapshot(""), connections_); });
+  Measure("snapshot by a filter", [&] { EXPECT_EQ(Snapshot(long_filter), 0u); });
   Measure("list of closed", [&] { EXPECT_EQ(Closed(), 0u); });
 }
 

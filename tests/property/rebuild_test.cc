@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
+#include "absl/synchronization/notification.h"
 #include "conntrack/v1/connection_service.grpc.pb.h"
 #include "conntrack/v1/watch_service.grpc.pb.h"
 #include "server/tracker/packet.h"
@@ -65,7 +66,7 @@ class Watching {
   Watching(const std::shared_ptr<grpc::Channel>& channel, Options options)
       : stub_(v1::WatchService::NewStub(channel)),
         options_(std::move(options)),
-        replica_(!options_.filter.empty(), options_.snapshot),
+        replica_(kSlots, !options_.filter.empty(), options_.snapshot),
         thread_([this] { Run(); }) {}
   ~Watching() {
     {
@@ -182,6 +183,7 @@ class RebuildTest : public ::testing::Test {
 
   void TearDown() override {
     StopTraffic();
+    if (!reads_on_.HasBeenNotified()) reads_on_.Notify();
     watching_.clear();
   }
 
@@ -213,10 +215,8 @@ class RebuildTest : public ::testing::Test {
       ExportedSlot& slot = slots[part.slot()];
       if (part.restarted()) slot.rows.clear();
       for (const v1::Connection& connection : part.connections()) {
-        const auto& expires = connection.expire_time();
         slot.rows[connection.id()] = {testing::EssenceNumber(connection),
-                                      expires.seconds() * 1'000'000'000 + expires.nanos(),
-                                      connection.zone()};
+                                      testing::PacketsOf(connection)};
       }
       for (const uint64_t id : part.removed_ids()) slot.rows.erase(id);
       if (!part.has_cut()) continue;
@@ -244,7 +244,7 @@ class RebuildTest : public ::testing::Test {
           return replica.Reaches(slot, sequence) || replica.BeginsBehind(slot, sequence);
         };
         const auto compare = [&](Replica* replica) {
-          if (!replica->BeginsBehind(slot, sequence)) replica->Compare(slot, slots[slot], now_of_);
+          if (!replica->BeginsBehind(slot, sequence)) replica->Compare(slot, slots[slot]);
         };
         ASSERT_TRUE(watching.When(ready, compare))
             << "watcher " << i << " never came to " << slot << "/" << sequence;
@@ -282,16 +282,14 @@ class RebuildTest : public ::testing::Test {
     return lost;
   }
 
+  // A stalled watcher waits for it: up to the end of the test, so here and not in a test.
+  absl::Notification reads_on_;
   std::unique_ptr<LocalServer> server_;
   std::vector<std::unique_ptr<Watching>> watching_;
   std::atomic<bool> stop_{false};
   // Sensors and writers wait.
   std::atomic<bool> paused_{false};
   const uint64_t seed_ = testing::TestSeed();
-  // What the clock of a zone says.
-  const std::function<int64_t(uint32_t)> now_of_ = [this](uint32_t zone) {
-    return UnixNanos(tracker().NowOf(*tracker().FindZone(zone), server_->server().clock().Now()));
-  };
 
  private:
   // Packets of so few hosts and ports that connections open, change, close and
@@ -421,7 +419,7 @@ TEST_F(RebuildTest, WhatASlowWatcherLosesItIsTold) {
 // that are kept for it do not outgrow their memory, and it is told what it lost.
 TEST_F(RebuildTest, AStalledWatcherCostsTheOthersNothing) {
   if (std::getenv("CONNTRACK_TEST_STALL") == nullptr) {
-    GTEST_SKIP() << "a long run: CONNTRACK_TEST_STALL says for how many seconds";
+    GTEST_SKIP() << "too long beside other work: CONNTRACK_TEST_STALL says for how many seconds";
   }
   // Room for some 260,000 events.
   constexpr uint64_t kEventBytesMax = 64u << 20;
@@ -429,31 +427,20 @@ TEST_F(RebuildTest, AStalledWatcherCostsTheOthersNothing) {
   constexpr uint64_t kOverMax = 4u << 20;
   Start(kEventBytesMax);
   const std::chrono::seconds stall(testing::TestCount("CONNTRACK_TEST_STALL", 0));
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool stalled = true;
   Watch({});
   Watch({.filter = kFilter});
-  Watch({.pace = [&] {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return !stalled; });
-  }});
+  Watch({.pace = [this] { reads_on_.WaitForNotification(); }});
   const auto until = steady_clock::now() + stall;
   uint64_t most = 0;
   // Long enough for the stalled one to have lost some.
   while (steady_clock::now() < until || Events() < 2 * kEventBytesMax / sizeof(Event)) {
-    std::unique_lock lock(mutex);
-    changed.wait_for(lock, std::chrono::milliseconds(10), [] { return false; });
+    reads_on_.WaitForNotificationWithTimeout(absl::Milliseconds(10));
     most = std::max(most, tracker().event_bytes());
     // As much as a watcher of this machine can follow, sanitized or not.
     paused_ = Events() > ReadBy(0) + 50'000;
   }
   paused_ = false;
-  {
-    const std::lock_guard lock(mutex);
-    stalled = false;
-  }
-  changed.notify_all();
+  reads_on_.Notify();
   CompareAll();
   StopTraffic();
   CompareAll();
@@ -475,16 +462,20 @@ TEST_F(RebuildTest, EachBreakageOfAStreamIsFound) {
   Watch({.filter = kFilter, .record = &records[1]});
   AwaitEvents(30'000);
   StopTraffic();
+  // A bookmark behind events.
+  for (const auto& watching : watching_) {
+    ASSERT_TRUE(watching->When([](const Replica& replica) { return replica.bookmarks() > 1; },
+                               [](Replica*) {}));
+  }
   // Nothing ends by itself any more.
   tracker().Expire(server_->server().clock().Now() + std::chrono::hours(1), SIZE_MAX);
   const std::array<std::vector<ExportedSlot>, 2> exported = {Export(""), Export(kFilter)};
   CompareAll();
   watching_.clear();
   const auto faults = [&](const testing::Messages& messages, bool filtered) {
-    Replica replica(filtered, true);
+    Replica replica(kSlots, filtered, true);
     for (const v1::WatchResponse& message : messages) replica.Take(message);
-    for (uint32_t slot = 0; slot < kSlots; ++slot)
-      replica.Compare(slot, exported[filtered][slot], now_of_);
+    for (uint32_t slot = 0; slot < kSlots; ++slot) replica.Compare(slot, exported[filtered][slot]);
     return replica.faults();
   };
   for (const bool filtered : {false, true}) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/resume_token.h"
 #include "tests/testing/essence.h"
 
 namespace conntrack::testing {
@@ -16,6 +17,15 @@ constexpr size_t kEndedMax = 10'000;
 
 uint64_t EssenceNumber(const v1::Connection& connection) {
   return std::hash<std::string>()(EssenceOf(connection).SerializeAsString());
+}
+
+Replica::Replica(uint32_t slot_count, bool filtered, bool snapshot)
+    : slot_count_(slot_count), filtered_(filtered), snapshot_ended_(!snapshot) {
+  for (uint32_t slot = 0; slot < slot_count; ++slot) slots_[slot].lossy = !snapshot;
+}
+
+uint64_t PacketsOf(const v1::Connection& connection) {
+  return connection.original_counters().packets() + connection.reply_counters().packets();
 }
 
 void Replica::Fault(std::string text) {
@@ -34,14 +44,14 @@ void Replica::Take(const v1::WatchResponse& response) {
                            response.snapshot_end().connections()));
       }
       snapshot_ended_ = true;
-      token_ = response.snapshot_end().resume_token();
-      for (auto& [number, slot] : slots_) slot.base = slot.next == 0 ? 0 : slot.next - 1;
+      TakeToken(response.snapshot_end().resume_token());
+      for (auto& [number, slot] : slots_) slot.base = slot.next - 1;
       break;
     case v1::WatchResponse::kEvents:
       TakeEvents(response.events());
       break;
     case v1::WatchResponse::kBookmark:
-      token_ = response.bookmark().resume_token();
+      TakeToken(response.bookmark().resume_token());
       ++bookmarks_;
       break;
     case v1::WatchResponse::kLoss:
@@ -56,12 +66,30 @@ void Replica::Take(const v1::WatchResponse& response) {
   }
 }
 
+void Replica::TakeToken(const std::string& token) {
+  token_ = token;
+  const absl::StatusOr<ResumeToken> places = DecodeResumeToken(token, slot_count_);
+  if (!places.ok()) return Fault(places.status().ToString());
+  for (uint32_t number = 0; number < slot_count_; ++number) {
+    Slot& slot = slots_[number];
+    const uint64_t next = places->sequences[number] + 1;
+    if (slot.next == 0) {
+      slot.base = next - 1;
+    } else if (slot.next != next) {
+      Fault(absl::StrCat("a place to resume from is before ", number, "/", next, ", not before ",
+                         slot.next));
+    }
+    slot.next = next;
+  }
+}
+
 void Replica::TakeSnapshot(const v1::SnapshotBatch& batch) {
   if (snapshot_ended_) Fault("a snapshot after its end");
   for (const v1::Connection& connection : batch.connections()) {
     Slot& slot = slots_[connection.slot()];
     const uint64_t id = connection.id();
     if (slot.ended.count(id) > 0) Fault(absl::StrCat("connection ", id, " came after its end"));
+    if (slot.left.count(id) > 0) Fault(absl::StrCat("connection ", id, " came after it left"));
     if (!snapshot_ids_.insert(id).second) Fault(absl::StrCat("connection ", id, " came twice"));
     Note(&slot, {Entry::Kind::kPut, 0, id, EssenceNumber(connection)});
   }
@@ -107,7 +135,7 @@ void Replica::TakeEvent(const v1::Event& event) {
   const bool known = slot.ids.count(id) > 0;
   const std::string name = absl::StrCat("event ", event.slot(), "/", event.sequence(), " (",
                                         v1::EventType_Name(event.type()), " of ", id, ")");
-  if (slot.ended.count(id) > 0 && !filtered_) Fault(absl::StrCat(name, " after its end"));
+  if (slot.ended.count(id) > 0) Fault(absl::StrCat(name, " after its end"));
   switch (event.type()) {
     case v1::EVENT_TYPE_NEW:
       if (known) Fault(absl::StrCat(name, " is a double"));
@@ -119,9 +147,10 @@ void Replica::TakeEvent(const v1::Event& event) {
     default:
       break;
   }
-  const bool ends = event.type() == v1::EVENT_TYPE_DESTROY || event.type() == v1::EVENT_TYPE_LEFT;
-  Note(&slot, {ends ? Entry::Kind::kErase : Entry::Kind::kPut, event.sequence(), id,
-               EssenceNumber(event.connection())});
+  Entry::Kind kind = Entry::Kind::kPut;
+  if (event.type() == v1::EVENT_TYPE_DESTROY) kind = Entry::Kind::kEnd;
+  if (event.type() == v1::EVENT_TYPE_LEFT) kind = Entry::Kind::kLeave;
+  Note(&slot, {kind, event.sequence(), id, EssenceNumber(event.connection())});
 }
 
 void Replica::Cover(const v1::SequenceRange& range) {
@@ -142,9 +171,16 @@ void Replica::Note(Slot* slot, const Entry& entry) {
   switch (entry.kind) {
     case Entry::Kind::kPut:
       slot->ids.insert(entry.id);
+      // What left may match again.
+      slot->left.erase(entry.id);
       break;
-    case Entry::Kind::kErase:
+    case Entry::Kind::kLeave:
       slot->ids.erase(entry.id);
+      if (!snapshot_ended_) slot->left.insert(entry.id);
+      break;
+    case Entry::Kind::kEnd:
+      slot->ids.erase(entry.id);
+      slot->left.erase(entry.id);
       slot->ended.insert(entry.id);
       if (slot->ended.size() > kEndedMax) slot->ended.erase(slot->ended.begin());
       break;
@@ -163,9 +199,10 @@ void Replica::Note(Slot* slot, const Entry& entry) {
 void Replica::Apply(Slot* slot, const Entry& entry) {
   switch (entry.kind) {
     case Entry::Kind::kPut:
-      slot->rows[entry.id] = {entry.essence, true};
+      slot->rows[entry.id] = {entry.essence, entry.packets, true};
       break;
-    case Entry::Kind::kErase:
+    case Entry::Kind::kLeave:
+    case Entry::Kind::kEnd:
       slot->rows.erase(entry.id);
       break;
     case Entry::Kind::kLoss:
@@ -184,8 +221,7 @@ bool Replica::BeginsBehind(uint32_t slot, uint64_t sequence) const {
   return found != slots_.end() && found->second.base > sequence;
 }
 
-void Replica::Compare(uint32_t number, const ExportedSlot& exported,
-                      const std::function<int64_t(uint32_t zone)>& now_of) {
+void Replica::Compare(uint32_t number, const ExportedSlot& exported) {
   Slot& slot = slots_[number];
   ++compared_;
   while (!slot.journal.empty() && slot.journal.front().sequence <= exported.sequence) {
@@ -201,11 +237,14 @@ void Replica::Compare(uint32_t number, const ExportedSlot& exported,
       Fault(absl::StrCat("connection ", id, " is here and not in the export", at));
     } else if (found->second.essence != row.essence) {
       Fault(absl::StrCat("connection ", id, " is not as in the export", at));
+    } else if (found->second.packets < row.packets) {
+      Fault(absl::StrCat("connection ", id, " has ", row.packets, " packets, more than ",
+                         found->second.packets, " in the export", at));
     }
   }
   for (const auto& [id, row] : exported.rows) {
-    if (slot.rows.count(id) > 0 || row.expires <= now_of(row.zone)) continue;
-    if (!slot.lossy) Fault(absl::StrCat("connection ", id, " is missing", at));
+    if (slot.rows.count(id) > 0 || slot.lossy) continue;
+    Fault(absl::StrCat("connection ", id, " is missing", at));
   }
 }
 

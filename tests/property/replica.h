@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -20,15 +19,14 @@ namespace conntrack::testing {
 
 // Connections of the same essence have the same number.
 uint64_t EssenceNumber(const v1::Connection& connection);
+// Of both directions.
+uint64_t PacketsOf(const v1::Connection& connection);
 
 // One slot of an export.
 struct ExportedSlot {
   struct Row {
     uint64_t essence = 0;
-    // When it expires on the clock of its zone, in nanoseconds. A snapshot leaves out
-    // what is due, though it has not ended.
-    int64_t expires = 0;
-    uint32_t zone = 0;
+    uint64_t packets = 0;
   };
   std::map<uint64_t, Row> rows;
   uint64_t sequence = 0;
@@ -37,7 +35,7 @@ struct ExportedSlot {
 class Replica {
  public:
   // `filtered`: events may be left out. `snapshot`: one was asked for.
-  Replica(bool filtered, bool snapshot) : filtered_(filtered), snapshot_ended_(!snapshot) {}
+  Replica(uint32_t slot_count, bool filtered, bool snapshot);
 
   void Take(const v1::WatchResponse& response);
 
@@ -46,12 +44,10 @@ class Replica {
   bool Reaches(uint32_t slot, uint64_t sequence) const;
   // What came of the slot begins behind this cut, so that nothing can be said.
   bool BeginsBehind(uint32_t slot, uint64_t sequence) const;
-  // Notes each difference as a fault. Cuts of a slot must come in order. `now_of` is
-  // what the clock of a zone says.
+  // Notes each difference as a fault. Cuts of a slot must come in order.
   //
   // REQUIRES: Reaches, or nothing happens any more.
-  void Compare(uint32_t slot, const ExportedSlot& exported,
-               const std::function<int64_t(uint32_t zone)>& now_of);
+  void Compare(uint32_t slot, const ExportedSlot& exported);
 
   // What was wrong so far; at most a hundred.
   const std::vector<std::string>& faults() const { return faults_; }
@@ -65,37 +61,46 @@ class Replica {
  private:
   struct Row {
     uint64_t essence = 0;
+    // As of the last event; 0: no event told of it.
+    uint64_t packets = 0;
     // Nothing was lost since it was told.
     bool fresh = true;
   };
   struct Entry {
-    enum class Kind { kPut, kErase, kLoss };
+    enum class Kind { kPut, kLeave, kEnd, kLoss };
     Kind kind;
     uint64_t sequence;
     uint64_t id = 0;
     uint64_t essence = 0;
+    uint64_t packets = 0;
   };
   struct Slot {
     // The next sequence to come; 0: not known yet.
     uint64_t next = 0;
     // `rows` are as of this one, or of one between this and the first in `journal`.
     uint64_t base = 0;
+    // There may be connections that were never told.
     bool lossy = false;
     std::map<uint64_t, Row> rows;
     std::deque<Entry> journal;
-    // Ids that exist after the journal, and those that ended last.
+    // Ids that exist after the journal, those that left during the snapshot, and those
+    // that ended last.
     std::set<uint64_t> ids;
+    std::set<uint64_t> left;
     std::set<uint64_t> ended;
   };
 
   void TakeSnapshot(const v1::SnapshotBatch& batch);
   void TakeEvents(const v1::EventBatch& batch);
   void TakeEvent(const v1::Event& event);
+  // A place to resume from is where the stream stands.
+  void TakeToken(const std::string& token);
   void Cover(const v1::SequenceRange& range);
   void Note(Slot* slot, const Entry& entry);
   static void Apply(Slot* slot, const Entry& entry);
   void Fault(std::string text);
 
+  const uint32_t slot_count_;
   const bool filtered_;
   bool snapshot_ended_;
   std::set<uint64_t> snapshot_ids_;

@@ -337,6 +337,44 @@ TEST_F(WatchTest, BookmarksComeInQuietTimes) {
   EXPECT_FALSE(watch.token().empty());
 }
 
+class NoExpiryWatchTest : public WatchTest {
+ protected:
+  ServerConfig Config() const override {
+    ServerConfig config = WatchTest::Config();
+    config.expiry_interval = std::chrono::hours(1);
+    return config;
+  }
+
+  // A packet of one connection of UDP, tracked as if it had come `ago`.
+  void Track(ZoneIndex zone, Duration ago) {
+    Packet packet;
+    packet.time = server().clock().Now() - ago;
+    packet.protocol = kProtocolUdp;
+    packet.source = Ipv4Address(1);
+    packet.destination = Ipv4Address(2);
+    packet.ports = PortsWord(1000, 53);
+    packet.total_length = 100;
+    Verdict verdict;
+    server().tracker().Process({zone, packet.time, 0}, {&packet, 1}, {&verdict, 1});
+  }
+};
+
+// A packet that was late is tracked at the time at which it came, after the connection
+// was due: it lives on, and no event says so.
+TEST_F(NoExpiryWatchTest, TheSnapshotHasWhatIsDueButHasNotEnded) {
+  const ZoneSettings settings;
+  const auto zone = server().tracker().OpenZone(1, ZoneClock::kServer, settings);
+  ASSERT_TRUE(zone.ok()) << zone.status();
+  // Due a second ago.
+  Track(*zone, settings.udp + std::chrono::seconds(1));
+  Subscriber watch(channel(), WithSnapshot());
+  watch.ReadToSnapshotEnd();
+  Track(*zone, std::chrono::seconds(2));
+  const Table table = ServedTable("");
+  EXPECT_EQ(table.size(), 1u);
+  EXPECT_EQ(Difference(watch.table(), table), "");
+}
+
 class SmallBudgetWatchTest : public WatchTest {
  protected:
   ServerConfig Config() const override {

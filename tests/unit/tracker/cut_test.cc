@@ -4,26 +4,18 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-#include <string>
-#include <tuple>
-#include <vector>
+#include <memory>
 
 #include "tests/testing/random.h"
+#include "tests/testing/slot_table.h"
 
 namespace conntrack {
 namespace {
 
+using testing::RowOf;
+using testing::SlotTable;
+
 constexpr Time kStart = TimeFromUnixNanos(1'700'000'000'000'000'000);
-
-// What changes only with an event.
-using Essence = std::tuple<uint16_t, int, uint32_t, uint64_t>;
-using Table = std::map<uint64_t, Essence>;
-
-Essence EssenceOf(const ConnectionRef& connection) {
-  const int state = connection.tcp() == nullptr ? 0 : static_cast<int>(connection.tcp()->state);
-  return {connection.record().status, state, connection.extra().mark, connection.labels().low};
-}
 
 // A tracker with one slot in which things happen at random.
 class CutTest : public ::testing::Test {
@@ -84,8 +76,8 @@ class CutTest : public ::testing::Test {
   }
 
   // The connections that match, from the events 1 to `last` alone.
-  Table Rebuilt(uint64_t last, const Filter& filter) {
-    Table table;
+  SlotTable Rebuilt(uint64_t last, const Filter& filter) {
+    SlotTable table;
     for (uint64_t next = 1; next <= last;) {
       const SlotEvents events = tracker_->ReadEvents(0, next);
       EXPECT_EQ(events.first_retained, 1u);
@@ -93,20 +85,20 @@ class CutTest : public ::testing::Test {
         const ConnectionRef connection = events.range[i].connection.ref();
         table.erase(connection.id());
         if (events.range[i].type == EventType::kDestroy) continue;
-        if (filter.Matches(connection, now_)) table[connection.id()] = EssenceOf(connection);
+        if (filter.Matches(connection, now_)) table[connection.id()] = RowOf(connection);
       }
     }
     return table;
   }
 
   // Reads a cut, with `between` happening after each step; false when it was lost.
-  bool Read(SlotCut* cut, int between, Table* table) {
+  bool Read(SlotCut* cut, int between, SlotTable* table) {
     SlotCut::State state = SlotCut::State::kMore;
     while (state == SlotCut::State::kMore) {
       state = cut->Next(
           now_, 64,
           [&](const ConnectionRef& connection, Time) {
-            (*table)[connection.id()] = EssenceOf(connection);
+            (*table)[connection.id()] = RowOf(connection);
           },
           [&](uint64_t id) { table->erase(id); });
       Happen(between);
@@ -128,7 +120,7 @@ TEST_F(CutTest, IsWhatTheEventsMakeUpToItsSequence) {
     for (int round = 0; round < 20; ++round) {
       Happen(100);
       SlotCut cut(tracker_.get(), 0, &filter);
-      Table table;
+      SlotTable table;
       ASSERT_TRUE(Read(&cut, static_cast<int>(random_.Below(100)), &table));
       ASSERT_EQ(table, Rebuilt(cut.sequence(), filter)) << text;
       connections += table.size();
@@ -143,7 +135,7 @@ TEST_F(CutTest, WhatItCannotReadIsToldAsLost) {
   Happen(3'000);
   const Filter all;
   SlotCut cut(tracker_.get(), 0, &all);
-  Table table;
+  SlotTable table;
   EXPECT_FALSE(Read(&cut, 1'000, &table));
 }
 
@@ -158,7 +150,7 @@ TEST_F(CutTest, OfASlotThatCannotMatchIsEmpty) {
   const Filter filter = *Filter::Compile("slot = 1", filter_options);
   for (uint32_t slot = 0; slot < 2; ++slot) {
     SlotCut cut(tracker_.get(), slot, &filter);
-    Table table;
+    SlotTable table;
     EXPECT_TRUE(Read(&cut, 0, &table));
     EXPECT_EQ(table.empty(), slot == 0);
     EXPECT_EQ(cut.sequence(), tracker_->LastSequence(slot));
