@@ -37,6 +37,7 @@ absl::Status Watcher::Init(const v1::WatchRequest& request) {
   absl::StatusOr<Filter> filter = Filter::Compile(request.filter(), options);
   if (!filter.ok()) return filter.status();
   filter_ = *std::move(filter);
+  if (absl::Status status = SetTypes(request); !status.ok()) return status;
   std::vector<uint64_t> next(wire_.slot_count);
   std::vector<uint64_t> first_retained(wire_.slot_count);
   for (uint32_t slot = 0; slot < wire_.slot_count; ++slot) {
@@ -69,6 +70,19 @@ absl::Status Watcher::Init(const v1::WatchRequest& request) {
   }
   resumed_ = true;
   reader_.MoveTo(std::move(next));
+  return absl::OkStatus();
+}
+
+absl::Status Watcher::SetTypes(const v1::WatchRequest& request) {
+  if (request.event_types().empty()) return absl::OkStatus();
+  types_ = 0;
+  for (const int type : request.event_types()) {
+    if (type == v1::EVENT_TYPE_UNSPECIFIED || !v1::EventType_IsValid(type)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("event_types: ", type, " is no type of events"));
+    }
+    types_ |= 1u << type;
+  }
   return absl::OkStatus();
 }
 
@@ -172,7 +186,7 @@ bool Watcher::FillNext() {
 }
 
 bool Watcher::FillEvents() {
-  if (snapshot_ == Snapshot::kNone && filter_.matches_all()) {
+  if (snapshot_ == Snapshot::kNone && filter_.matches_all() && types_ == kAllTypes) {
     const std::shared_ptr<const WatchMessage> message = follower_.Next();
     if (message != nullptr) FillWith(*message);
     return message != nullptr;
@@ -204,6 +218,14 @@ uint64_t Watcher::EndOf(uint32_t slot) const {
 }
 
 Shown Watcher::Show(const Event& event, uint32_t slot) {
+  const Shown shown = Judge(event, slot);
+  const bool left = shown == Shown::kAsLeft;
+  // The numbers of the tracker's types are the wire's.
+  const auto type = left ? v1::EVENT_TYPE_LEFT : static_cast<v1::EventType>(event.type);
+  return Wants(type) ? shown : Shown::kNot;
+}
+
+Shown Watcher::Judge(const Event& event, uint32_t slot) {
   if (filter_.matches_all()) return Shown::kAsItIs;
   const ConnectionRef connection = event.connection.ref();
   if (filter_.Matches(connection, event.now)) {
@@ -233,6 +255,7 @@ void Watcher::ScanSnapshot() {
   const ScanStepOptions step{.server_now = service_->clock()->Now(),
                              .filter = &filter_,
                              .places_max = std::min(kPlacesPerStep, PlacesPerStep(filter_)),
+                             .visits_max = kRowsPerStep,
                              .expired_too = true};
   held_step_ = tracker_->Scan(&position_, step, [&](const ConnectionRef& connection, Time now) {
     if (connection.id() >= id_limit) return;

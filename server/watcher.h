@@ -48,6 +48,9 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
  private:
   static constexpr size_t kPlacesPerStep = 256;
+  // Rows of a snapshot are encoded under their slot's lock.
+  static constexpr size_t kRowsPerStep = 64;
+  static constexpr uint32_t kAllTypes = UINT32_MAX;
 
   // Sends the next response, or goes idle.
   void Pump();
@@ -58,7 +61,12 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   void FillWith(const v1::WatchResponse& response);
   // One past the last event of a slot to read alone now.
   uint64_t EndOf(uint32_t slot) const;
+  // Takes the types that are asked for. InvalidArgument for one that there is not.
+  absl::Status SetTypes(const v1::WatchRequest& request);
+  bool Wants(v1::EventType type) const { return (types_ >> type & 1) != 0; }
   // What becomes of an event under the filter.
+  Shown Judge(const Event& event, uint32_t slot);
+  // The same, but kNot when its type is not asked for.
   Shown Show(const Event& event, uint32_t slot);
   // Takes the next part of the snapshot into held_.
   void ScanSnapshot();
@@ -74,6 +82,8 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   Tracker* const tracker_;
   const WireContext wire_;
   Filter filter_;
+  // By v1::EventType, a bit: those to send.
+  uint32_t types_ = kAllTypes;
   std::shared_ptr<Watcher> self_;
 
   EventReader reader_;

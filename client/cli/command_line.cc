@@ -41,6 +41,7 @@ std::vector<std::string> ValuesNamed(const std::string& value_name) {
   if (value_name == "FORMAT") return FormatNames(ConnectionFormats());
   if (value_name == "PROTOCOL") return ProtocolNames();
   if (value_name == "STATE") return StateNames();
+  if (value_name == "EVENT") return EventTypeNames();
   return {};
 }
 

@@ -64,6 +64,7 @@ absl::Status PrintAll(Invocation& invocation, client::Watcher& watcher, EventPri
 absl::Status Follow(Invocation& invocation, const FollowOptions& options) {
   client::WatchOptions watch_options;
   watch_options.filter = options.filter;
+  watch_options.event_types = options.event_types;
   watch_options.snapshot = options.snapshot;
   // Somebody is looking on.
   watch_options.backoff_max = kBackoffMax;

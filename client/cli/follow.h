@@ -4,15 +4,19 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "client/cli/invocation.h"
+#include "conntrack/v1/watch_service.pb.h"
 
 namespace conntrack::cli {
 
 struct FollowOptions {
   // AIP-160 text; empty for all.
   std::string filter;
+  // Empty: all events.
+  std::vector<v1::EventType> event_types;
   // Begin with the connections that are open.
   bool snapshot = false;
   // Begin after this place, in base64. Not with `snapshot`.

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 
 namespace conntrack::cli {
@@ -106,6 +107,16 @@ std::string DirectionText(v1::Direction direction) {
 
 std::string EventTypeText(v1::EventType type) {
   return Stripped(v1::EventType_Name(type), "EVENT_TYPE_", type);
+}
+
+std::vector<std::string> EventTypeNames() { return {"new", "update", "destroy", "left"}; }
+
+absl::StatusOr<v1::EventType> ParseEventType(const std::string& text) {
+  v1::EventType type = v1::EVENT_TYPE_UNSPECIFIED;
+  const std::string name = absl::StrCat("EVENT_TYPE_", absl::AsciiStrToUpper(text));
+  if (v1::EventType_Parse(name, &type) && type != v1::EVENT_TYPE_UNSPECIFIED) return type;
+  return absl::InvalidArgumentError(absl::StrCat("there is no event \"", text, "\"; there are ",
+                                                 absl::StrJoin(EventTypeNames(), ", ")));
 }
 
 }  // namespace conntrack::cli

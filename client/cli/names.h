@@ -23,9 +23,11 @@ std::string StateText(const v1::Connection& connection);
 // The name of a state of TCP or SCTP in capitals, from one in any case.
 absl::StatusOr<std::string> ParseState(const std::string& text);
 
-// All protocols that have a name, and all states, as they are typed: for completion.
+// All protocols that have a name, all states, and all types of events, as they are
+// typed: for completion.
 std::vector<std::string> ProtocolNames();
 std::vector<std::string> StateNames();
+std::vector<std::string> EventTypeNames();
 
 // "server" or "packet".
 std::string ClockText(v1::Clock clock);
@@ -41,5 +43,7 @@ std::string DirectionText(v1::Direction direction);
 
 // "NEW", "UPDATE", "DESTROY", "LEFT".
 std::string EventTypeText(v1::EventType type);
+// From one in any case.
+absl::StatusOr<v1::EventType> ParseEventType(const std::string& text);
 
 }  // namespace conntrack::cli

@@ -3,9 +3,12 @@
 #include <CLI/Formatter.hpp>
 #include <CLI/Option.hpp>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "client/cli/filter_flags.h"
 #include "client/cli/follow.h"
+#include "client/cli/names.h"
 #include "client/cli/verbs.h"
 
 namespace conntrack::cli {
@@ -13,6 +16,7 @@ namespace {
 
 struct WatchVerbOptions {
   FilterFlags filter;
+  std::vector<std::string> events;
   FollowOptions follow;
 };
 
@@ -21,6 +25,11 @@ absl::Status Watch(Invocation& invocation, const WatchVerbOptions& options) {
   if (!filter.ok()) return filter.status();
   FollowOptions follow = options.follow;
   follow.filter = *filter;
+  for (const std::string& event : options.events) {
+    const auto type = ParseEventType(event);
+    if (!type.ok()) return type.status();
+    follow.event_types.push_back(*type);
+  }
   return Follow(invocation, follow);
 }
 
@@ -35,6 +44,10 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
   FollowOptions& follow = options->follow;
   auto* snapshot =
       verb->add_flag("--snapshot", follow.snapshot, "Begin with the connections that are open");
+  verb->add_option("-e,--event", options->events,
+                   "Only these: new, update, destroy, or left, of what matches no more")
+      ->type_name("EVENT")
+      ->delimiter(',');
   verb->add_option("--count", follow.count, "Stop after this many changes; 0 for no limit")
       ->type_name("N")
       ->capture_default_str();
@@ -51,6 +64,9 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
         .until_interrupted = true},
        {.command = "conntrackctl watch --snapshot -p tcp --dport 80 -o conntrack",
         .comment = "connections to one port, as conntrack -E prints changes",
+        .until_interrupted = true},
+       {.command = "conntrackctl watch -e new,destroy -p tcp",
+        .comment = "connections that begin and end, without what happens between",
         .until_interrupted = true},
        {.command = "conntrackctl watch --print-token",
         .comment = "for a watch that is to go on where this one ended",

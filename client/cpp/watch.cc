@@ -95,6 +95,7 @@ void StreamWatcher::Stop() {
 absl::Status StreamWatcher::OpenStream() {
   v1::WatchRequest request;
   request.set_filter(options_.filter);
+  for (const v1::EventType type : options_.event_types) request.add_event_types(type);
   grpc::ClientContext* context = nullptr;
   {
     std::unique_lock lock(mutex_);

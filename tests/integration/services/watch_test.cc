@@ -328,6 +328,49 @@ TEST_F(WatchTest, FiltersOnTimeAreRefused) {
   EXPECT_EQ(watch.ReadToEnd().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+// Events of the other types are covered, not lost.
+TEST_F(WatchTest, OnlyTheTypesOfEventsThatAreAskedForAreSent) {
+  WireSensor sensor(channel());
+  ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
+  const auto stub = v1::WatchService::NewStub(channel());
+  v1::WatchRequest request;
+  request.add_event_types(v1::EVENT_TYPE_NEW);
+  request.add_event_types(v1::EVENT_TYPE_LEFT);
+  request.set_filter("state = SYN_SENT OR protocol = UDP");
+  grpc::ClientContext context;
+  const auto stream = stub->Watch(&context, request);
+  v1::WatchResponse response;
+  ASSERT_TRUE(stream->Read(&response) && response.has_bookmark());
+  const uint64_t before = EventCount();
+  Feed(&sensor, 50);
+  const uint64_t events = EventCount() - before;
+  std::map<int, size_t> counts;
+  uint64_t covered = 0;
+  while (covered < events && stream->Read(&response)) {
+    EXPECT_FALSE(response.has_loss());
+    for (const v1::Event& event : response.events().events()) ++counts[event.type()];
+    for (const v1::SequenceRange& range : response.events().ranges()) {
+      covered += range.last_sequence() - range.first_sequence() + 1;
+    }
+  }
+  context.TryCancel();
+  EXPECT_GE(covered, events);
+  EXPECT_EQ(counts.size(), 2u);
+  EXPECT_GT(counts[v1::EVENT_TYPE_NEW], 0u);
+  EXPECT_GT(counts[v1::EVENT_TYPE_LEFT], 0u);
+}
+
+TEST_F(WatchTest, ATypeOfEventsThatThereIsNotIsRefused) {
+  for (const int type : {0, 9}) {
+    v1::WatchRequest request;
+    request.add_event_types(static_cast<v1::EventType>(type));
+    Subscriber watch(channel(), request);
+    const grpc::Status status = watch.ReadToEnd();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_NE(status.error_message().find(std::to_string(type)), std::string::npos);
+  }
+}
+
 TEST_F(WatchTest, BookmarksComeInQuietTimes) {
   Subscriber watch(channel(), {});
   // The first comes at once, as a place to resume from.

@@ -23,6 +23,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,6 +34,8 @@ namespace conntrack::client {
 struct WatchOptions {
   // See WatchRequest. Empty: all connections.
   std::string filter;
+  // Empty: all events.
+  std::vector<v1::EventType> event_types;
   // Begin with the connections that exist, and do so again after a reset.
   bool snapshot = false;
   // Begin after this place instead. Not with `snapshot`.
