@@ -66,11 +66,15 @@ void Expiry::OpenBuckets(Time now, Records* records) {
   if (opened_.size() > before) std::sort(opened_.begin(), opened_.end(), std::greater<>());
 }
 
-bool Expiry::TakeEarliest(Time now, Near* entry) {
+bool Expiry::TakeEarliest(Time now, const Records& records, Near* entry) {
   if (!opened_.empty() && (near_.empty() || !(opened_.back() > near_.top()))) {
     *entry = opened_.back();
     if (entry->deadline > now) return false;
     opened_.pop_back();
+    constexpr size_t kAhead = 6;
+    const size_t left = opened_.size();
+    if (left > 2 * kAhead) records.LoadFirst(opened_[left - 2 * kAhead].handle);
+    if (left > kAhead) records.LoadNext(opened_[left - kAhead].handle);
     if (opened_.empty()) opened_.shrink_to_fit();
     return true;
   }
@@ -103,7 +107,7 @@ bool Expiry::PopDue(Time now, Records* records, RecordHandle* handle) {
   OpenBuckets(now, records);
   bool found = false;
   Near entry{};
-  while (!found && TakeEarliest(now, &entry)) {
+  while (!found && TakeEarliest(now, *records, &entry)) {
     Arming* const arming = records->Armed(entry.handle);
     if (arming == nullptr || *arming != Arming::Near()) continue;  // Stale.
     *arming = {};

@@ -36,6 +36,10 @@ class Expiry {
     virtual Arming* Armed(RecordHandle handle) = 0;
     // REQUIRES: Armed(handle) != nullptr.
     virtual Time Deadline(RecordHandle handle) const = 0;
+    // Two steps of loading what the end of a record reads, some records before it.
+    // REQUIRES: Armed(handle) != nullptr, or that it was so a moment ago.
+    virtual void LoadFirst(RecordHandle) const {}
+    virtual void LoadNext(RecordHandle) const {}
   };
 
   Expiry() = default;
@@ -76,7 +80,7 @@ class Expiry {
   // Looks again at every entry of the buckets that have come.
   void OpenBuckets(Time now, Records* records);
   // Takes the entry with the earliest deadline, when that is at or before `now`.
-  bool TakeEarliest(Time now, Near* entry);
+  bool TakeEarliest(Time now, const Records& records, Near* entry);
   void SetNext();
 
   Time next_ = kForever;

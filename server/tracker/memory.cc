@@ -37,7 +37,7 @@ void* Memory::Allocate(size_t bytes) {
   const MutexLock lock(&mutex_);
   Class& blocks = classes_[bytes];
   if (blocks.open.empty()) {
-    char* const begin = Map(kRegionBytes);
+    char* const begin = TakeRegion();
     blocks.regions[begin] = Region{};
     blocks.open.insert(begin);
   }
@@ -72,9 +72,26 @@ void Memory::Free(void* block, size_t bytes) {
   if (--region.used == 0) {
     blocks.open.erase(begin);
     blocks.regions.erase(begin);
-    Unmap(begin, kRegionBytes);
+    GiveRegion(begin);
   } else {
     blocks.open.insert(begin);
+  }
+}
+
+char* Memory::TakeRegion() {
+  ++regions_in_use_;
+  if (spare_.empty()) return Map(kRegionBytes);
+  char* const begin = spare_.back();
+  spare_.pop_back();
+  return begin;
+}
+
+void Memory::GiveRegion(char* begin) {
+  --regions_in_use_;
+  spare_.push_back(begin);
+  while (spare_.size() > regions_in_use_) {
+    Unmap(spare_.back(), kRegionBytes);
+    spare_.pop_back();
   }
 }
 

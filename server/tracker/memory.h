@@ -1,7 +1,8 @@
 // Memory hands out the blocks that tables are made of: from regions of 2 MiB,
 // huge pages where the system has them, so that a random record costs one miss
-// and not a walk through page tables besides. A region without a block in use
-// goes back to the system.
+// and not a walk through page tables besides. Of the regions without a block in use as
+// many are kept as there are in use, for connections that come and go in waves: the
+// system clears every page that it gives. The others go back to it.
 //
 // Thread-safe; meant to be called now and then, not for each packet.
 #pragma once
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "server/tracker/mutex.h"
 
@@ -30,7 +32,7 @@ class Memory {
   // `bytes` as given to Allocate.
   void Free(void* block, size_t bytes);
 
-  // Bytes taken from the system, the free blocks of regions included.
+  // Bytes taken from the system, free blocks and spare regions included.
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
@@ -48,12 +50,18 @@ class Memory {
     std::set<char*> open;
   };
 
+  // A region without a block in use: a spare one, or a new one.
+  char* TakeRegion() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveRegion(char* begin) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   char* Map(size_t bytes);
   void Unmap(char* begin, size_t bytes);
 
   Mutex mutex_;
   // By size of block.
   std::map<size_t, Class> classes_ ABSL_GUARDED_BY(mutex_);
+  size_t regions_in_use_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Never more than are in use.
+  std::vector<char*> spare_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> bytes_{0};
 };
 

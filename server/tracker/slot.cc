@@ -67,6 +67,16 @@ Time Slot::ExpiryRecords::Deadline(RecordHandle handle) const {
   return slot_->RecordOf(handle).deadline;
 }
 
+void Slot::ExpiryRecords::LoadFirst(RecordHandle handle) const {
+  slot_->TableOf(handle).PrefetchWhole(IndexOf(handle));
+}
+
+void Slot::ExpiryRecords::LoadNext(RecordHandle handle) const {
+  Table& table = slot_->TableOf(handle);
+  const uint32_t index = IndexOf(handle);
+  if (table.InUse(index)) table.PrefetchBucket(table.extra(index).hash);
+}
+
 Expiry& Slot::ExpiryOf(const Zone& zone) {
   if (zone.clock == ZoneClock::kServer) return server_expiry_;
   std::unique_ptr<Expiry>& expiry = packet_expiry_[zone.index];

@@ -131,6 +131,8 @@ class Slot {
     explicit ExpiryRecords(Slot* slot) : slot_(slot) {}
     Arming* Armed(RecordHandle handle) override;
     Time Deadline(RecordHandle handle) const override;
+    void LoadFirst(RecordHandle handle) const override;
+    void LoadNext(RecordHandle handle) const override;
 
    private:
     Slot* const slot_;

@@ -77,9 +77,14 @@ class Table {
   // a full zone: one that is not assured.
   void PrefetchVictim(uint64_t hash) const {
     const uint32_t victim = FindNear(hash, 1, false, [](uint32_t) { return true; });
-    if (victim == kNone) return;
-    PrefetchKnown(victim);
-    Prefetch(&chunks_[victim / kChunkRecords]->extras[Place(victim)]);
+    if (victim != kNone) PrefetchWhole(victim);
+  }
+  // Starts to load a record and its Extra, if it is there.
+  void PrefetchWhole(uint32_t index) const {
+    const Chunk* const chunk = chunks_[index / kChunkRecords];
+    if (chunk == nullptr) return;
+    PrefetchKnown(index);
+    Prefetch(&chunk->extras[Place(index)]);
   }
 
   // True when `index`, which PrefetchRecord returned some time ago, is of the
