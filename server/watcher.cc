@@ -249,6 +249,8 @@ Shown Watcher::Judge(const Event& event, uint32_t slot) {
 
 void Watcher::ScanSnapshot() {
   held_ids_.clear();
+  rows_.clear();
+  rows_.reserve(kRowsPerStep);
   const uint64_t id_limit = id_limit_[position_.slot];
   // What is due but has not ended as well: its end is still to come, and until then a
   // packet that was late may let it live on, which no event may tell of.
@@ -259,9 +261,12 @@ void Watcher::ScanSnapshot() {
                              .expired_too = true};
   held_step_ = tracker_->Scan(&position_, step, [&](const ConnectionRef& connection, Time now) {
     if (connection.id() >= id_limit) return;
-    held_.Add(connection, now);
-    held_ids_.push_back(connection.id());
+    rows_.push_back({connection.Copy(), now});
   });
+  for (const Row& row : rows_) {
+    held_.Add(row.connection.ref(), row.now);
+    held_ids_.push_back(row.connection.extra.id);
+  }
   snapshot_ = Snapshot::kHeld;
 }
 

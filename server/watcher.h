@@ -48,7 +48,6 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
  private:
   static constexpr size_t kPlacesPerStep = 256;
-  // Rows of a snapshot are encoded under their slot's lock.
   static constexpr size_t kRowsPerStep = 64;
   static constexpr uint32_t kAllTypes = UINT32_MAX;
 
@@ -94,6 +93,12 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   // By slot: the id below which connections existed at the start.
   std::vector<uint64_t> id_limit_;
   ScanPosition position_;
+  // Rows as they were under their slot's lock; encoded after it, into held_.
+  struct Row {
+    StoredConnection connection;
+    Time now;
+  };
+  std::vector<Row> rows_;
   // Rows read, and the events of their slot that go first.
   SnapshotBatchWriter held_;
   std::vector<uint64_t> held_ids_;
