@@ -62,6 +62,9 @@ TEST(FilterRandomTest, CompiledFiltersAgreeWithTheNaiveEvaluation) {
         1 + random.Below(24), connections.front().ref(), kNow, context, &random);
     const std::string text = naive.Print(&random, context);
     const absl::StatusOr<Filter> filter = Filter::Compile(text, options);
+    // The limit of a filter, met by chance.
+    if (filter.status().message().find("tests of community_id") != absl::string_view::npos)
+      continue;
     ASSERT_TRUE(filter.ok()) << filter.status() << "\n" << text;
     const uint64_t matching = MatchTogether(*filter, connections, random.Next());
     for (size_t j = 0; j < connections.size(); ++j) {
