@@ -16,12 +16,17 @@ namespace {
 
 constexpr char kConfigFile[] = "/etc/conntrack/server.yaml";
 
-bool WriteProgram(const std::string& directory, const std::string& date) {
+manual::PageFrame FrameOf(const std::string& program, int section, const std::string& date) {
   manual::PageFrame frame;
-  frame.program = "conntrack-server";
+  frame.program = program;
   frame.version = Version();
   frame.date = date;
-  frame.section = 8;
+  frame.section = section;
+  return frame;
+}
+
+bool WriteProgram(const std::string& directory, const std::string& date) {
+  manual::PageFrame frame = FrameOf("conntrack-server", 8, date);
   frame.exit_codes = ServerExitCodes();
   frame.files = {{kConfigFile, "the configuration that the service is started with"}};
   frame.related = {"conntrack-server.yaml(5)", "conntrack-sensor(8)", "conntrackctl(1)"};
@@ -31,11 +36,7 @@ bool WriteProgram(const std::string& directory, const std::string& date) {
 }
 
 bool WriteConfig(const std::string& directory, const std::string& date) {
-  manual::PageFrame frame;
-  frame.program = "conntrack-server.yaml";
-  frame.version = Version();
-  frame.date = date;
-  frame.section = 5;
+  manual::PageFrame frame = FrameOf("conntrack-server.yaml", 5, date);
   frame.synopsis = kConfigFile;
   frame.related = {"conntrack-server(8)"};
   const manual::Command tree = ConfigTree();

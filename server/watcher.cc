@@ -248,7 +248,6 @@ Shown Watcher::Judge(const Event& event, uint32_t slot) {
 }
 
 void Watcher::ScanSnapshot() {
-  held_ids_.clear();
   rows_.clear();
   rows_.reserve(kRowsPerStep);
   const uint64_t id_limit = id_limit_[position_.slot];
@@ -263,17 +262,15 @@ void Watcher::ScanSnapshot() {
     if (connection.id() >= id_limit) return;
     rows_.push_back({connection.Copy(), now});
   });
-  for (const Row& row : rows_) {
-    held_.Add(row.connection.ref(), row.now);
-    held_ids_.push_back(row.connection.extra.id);
-  }
+  for (const Row& row : rows_) held_.Add(row.connection.ref(), row.now);
   snapshot_ = Snapshot::kHeld;
 }
 
 void Watcher::ReleaseHeld() {
   response_ = held_.Take();
-  snapshot_connections_ += held_ids_.size();
-  if (!filter_.matches_all()) matching_.insert(held_ids_.begin(), held_ids_.end());
+  snapshot_connections_ += rows_.size();
+  if (filter_.matches_all()) return;
+  for (const Row& row : rows_) matching_.insert(row.connection.extra.id);
 }
 
 void Watcher::FillSnapshotEnd() {

@@ -101,7 +101,6 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   std::vector<Row> rows_;
   // Rows read, and the events of their slot that go first.
   SnapshotBatchWriter held_;
-  std::vector<uint64_t> held_ids_;
   ScanStep held_step_;
   uint64_t snapshot_connections_ = 0;
 

@@ -173,7 +173,6 @@ class Slot {
   const Table& TableOf(Family family) const { return family == Family::kIpv4 ? ipv4_ : ipv6_; }
   Table& TableOf(RecordHandle handle) { return (handle & kIpv6Handle) != 0 ? ipv6_ : ipv4_; }
   Record& RecordOf(RecordHandle handle) { return TableOf(handle).record(IndexOf(handle)); }
-  Extra& ExtraOf(RecordHandle handle) { return TableOf(handle).extra(IndexOf(handle)); }
   Expiry& ExpiryOf(const Zone& zone);
   Time NowOf(const Record& record, Time server_now);
 
