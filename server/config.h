@@ -61,6 +61,8 @@ struct ServerConfig {
   // Ingest streams at one time.
   uint32_t streams_max = 1024;
   uint32_t watchers_max = 1024;
+  // Connections that the filter of a watcher may match at a time.
+  uint64_t watch_matches_max = 1u << 20;
   // Calls at one time on one connection of a client.
   uint32_t connection_calls_max = 4096;
   uint32_t message_bytes_max = 4u << 20;

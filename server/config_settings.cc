@@ -234,6 +234,8 @@ std::vector<Setting> LimitSettings() {
       number("streams_max", CONNTRACK_FIELD(streams_max), 1, 65'535,
              "Most ingest streams at one time"),
       number("watchers_max", CONNTRACK_FIELD(watchers_max), 1, 65'535, "Most watchers at one time"),
+      number("watch_matches_max", CONNTRACK_FIELD(watch_matches_max), 1, 1u << 30,
+             "Most connections that a watcher's filter may match at one time"),
       number("connection_calls_max", CONNTRACK_FIELD(connection_calls_max), 1, 65'535,
              "Most calls at one time on one client connection"),
       Bytes<Setting, ServerConfig>("message_bytes_max", CONNTRACK_FIELD(message_bytes_max), 262'144,

@@ -147,6 +147,7 @@ ServiceBinding Server::MakeIngest() {
 ServiceBinding Server::MakeWatch() {
   WatchOptions options;
   options.watchers_max = config_.watchers_max;
+  options.matches_max = config_.watch_matches_max;
   watch_ = std::make_shared<WatchService>(options, &tracker_, &sensors_, &clock_, &watch_stats_);
   return {v1::WatchService::service_full_name(),
           [this](grpc::ServerBuilder* builder) { builder->RegisterService(watch_.get()); }, nullptr,

@@ -27,7 +27,8 @@ Watcher::Watcher(WatchService* service)
       reader_(tracker_, wire_),
       follower_(service->feed(), &reader_),
       id_limit_(wire_.slot_count),
-      held_(wire_) {}
+      held_(wire_),
+      known_limit_(wire_.slot_count) {}
 
 absl::Status Watcher::Init(const v1::WatchRequest& request) {
   FilterOptions options;
@@ -68,7 +69,7 @@ absl::Status Watcher::Init(const v1::WatchRequest& request) {
     reader_.MoveTo(std::move(first_retained));
     return TooOld();
   }
-  resumed_ = true;
+  known_limit_ = id_limit_;
   reader_.MoveTo(std::move(next));
   return absl::OkStatus();
 }
@@ -194,8 +195,10 @@ bool Watcher::FillEvents() {
   const std::optional<WatchMessage> message =
       reader_.Read([this](uint32_t slot) { return EndOf(slot); },
                    [this](const Event& event, uint32_t slot) { return Show(event, slot); });
-  if (message.has_value()) FillWith(*message);
-  return message.has_value();
+  if (!message.has_value()) return false;
+  if (message->lost > 0) ForgetMatches(message->ranges);
+  FillWith(*message);
+  return true;
 }
 
 void Watcher::FillWith(const WatchMessage& message) {
@@ -232,19 +235,31 @@ Shown Watcher::Judge(const Event& event, uint32_t slot) {
     if (event.type == EventType::kDestroy) {
       matching_.erase(connection.id());
     } else {
-      matching_.insert(connection.id());
-    }
-    if (matching_.size() > service_->options().matches_max) {
-      failure_ = absl::ResourceExhaustedError(absl::StrCat(
-          "the filter matches more than ", service_->options().matches_max, " connections"));
+      AddMatch(connection.id());
     }
     return Shown::kAsItIs;
   }
-  // After a resume the client may know connections that this watch has not seen.
-  const bool known =
-      matching_.erase(connection.id()) > 0 ||
-      (resumed_ && event.type != EventType::kNew && connection.id() < id_limit_[slot]);
+  const bool known = matching_.erase(connection.id()) > 0 ||
+                     (event.type != EventType::kNew && connection.id() < known_limit_[slot]);
   return known ? Shown::kAsLeft : Shown::kNot;
+}
+
+void Watcher::AddMatch(uint64_t id) {
+  matching_.insert(id);
+  const size_t max = service_->options().matches_max;
+  if (matching_.size() <= max) return;
+  failure_ = absl::ResourceExhaustedError(
+      absl::StrCat("the filter matches more than watch_matches_max = ", max, " connections"));
+}
+
+void Watcher::ForgetMatches(const std::vector<SlotRange>& lost) {
+  if (matching_.empty()) return;
+  std::vector<bool> forgotten(wire_.slot_count);
+  for (const SlotRange& range : lost) {
+    known_limit_[range.slot] = tracker_->Mark(range.slot).next_id;
+    forgotten[range.slot] = true;
+  }
+  absl::erase_if(matching_, [&](uint64_t id) { return forgotten[id % wire_.slot_count]; });
 }
 
 void Watcher::ScanSnapshot() {
@@ -270,7 +285,7 @@ void Watcher::ReleaseHeld() {
   response_ = held_.Take();
   snapshot_connections_ += rows_.size();
   if (filter_.matches_all()) return;
-  for (const Row& row : rows_) matching_.insert(row.connection.extra.id);
+  for (const Row& row : rows_) AddMatch(row.connection.extra.id);
 }
 
 void Watcher::FillSnapshotEnd() {

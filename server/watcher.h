@@ -67,6 +67,10 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   Shown Judge(const Event& event, uint32_t slot);
   // The same, but kNot when its type is not asked for.
   Shown Show(const Event& event, uint32_t slot);
+  // The client knows this one; ends the watch when there are too many.
+  void AddMatch(uint64_t id);
+  // After a loss nobody knows which connections of these slots have ended.
+  void ForgetMatches(const std::vector<SlotRange>& lost);
   // Takes the next part of the snapshot into held_.
   void ScanSnapshot();
   // Makes it the response.
@@ -106,8 +110,8 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
   // Matching connections that the client knows; for filters only.
   absl::flat_hash_set<uint64_t> matching_;
-  // After a resume nobody knows what matched before.
-  bool resumed_ = false;
+  // By slot: it may know others with ids below this, from before a resume or a loss.
+  std::vector<uint64_t> known_limit_;
   absl::Status failure_;
 
   // Under way, or being filled.

@@ -444,5 +444,60 @@ TEST_F(SmallBudgetWatchTest, ASlowWatcherIsToldExactlyWhatItMissed) {
   EXPECT_EQ(slow.events() + slow.lost(), events);
 }
 
+// RandomBatch has 1,280 pairs of hosts and ports in all.
+class FewMatchesWatchTest : public SmallBudgetWatchTest {
+ protected:
+  ServerConfig Config() const override {
+    ServerConfig config = SmallBudgetWatchTest::Config();
+    config.watch_matches_max = 1'500;
+    return config;
+  }
+};
+
+// The DESTROYs that were lost leave nothing behind that counts against the limit.
+TEST_F(FewMatchesWatchTest, ASlowWatcherWithAFilterGoesOnAfterEachLoss) {
+  WireSensor sensor(channel());
+  ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
+  Subscriber slow(channel(), WithSnapshot("protocol = TCP OR protocol = UDP"));
+  slow.ReadToSnapshotEnd();
+  for (uint64_t lost = 0, round = 1; round <= 4; lost = slow.lost(), ++round) {
+    Feed(&sensor, round * 3000);
+    const uint64_t events = EventCount();
+    while (slow.covered() < events && slow.Read()) {
+    }
+    ASSERT_GE(slow.covered(), events) << "in round " << round;
+    EXPECT_GT(slow.lost(), lost) << "in round " << round;
+  }
+}
+
+TEST_F(FewMatchesWatchTest, AFilterThatMatchesTooManyEndsTheWatch) {
+  WireSensor sensor(channel());
+  ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
+  Subscriber from_now(channel(), [] {
+    v1::WatchRequest request;
+    request.set_filter("protocol = UDP");
+    return request;
+  }());
+  // Its first bookmark.
+  ASSERT_TRUE(from_now.Read());
+  BatchWriter batch(seconds_);
+  for (uint16_t port = 0; port < 1'501; ++port) {
+    batch.Udp(port, 0x0A000001, static_cast<uint16_t>(1000 + port), 0x0A000002, 53);
+  }
+  ASSERT_TRUE(sensor.Send(batch.Request(1)));
+  ASSERT_TRUE(sensor.ReceiveAck(1).has_value());
+  Subscriber with_snapshot(channel(), WithSnapshot("protocol = UDP"));
+  for (Subscriber* each : {&from_now, &with_snapshot}) {
+    const grpc::Status status = each->ReadToEnd();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(status.error_message(),
+              "the filter matches more than watch_matches_max = 1500 connections");
+  }
+  // Without a filter nothing is remembered.
+  Subscriber unfiltered(channel(), WithSnapshot());
+  unfiltered.ReadToSnapshotEnd();
+  EXPECT_EQ(unfiltered.table().size(), 1'501u);
+}
+
 }  // namespace
 }  // namespace conntrack
