@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "tests/testing/random.h"
+#include "tests/testing/random_request.h"
 #include "tests/testing/slot_table.h"
 
 namespace conntrack {
@@ -62,12 +63,7 @@ class CutTest : public ::testing::Test {
   }
 
   void Request() {
-    ConnectionRequest request;
-    if (random_.OneIn(3)) request.kind = ConnectionRequest::Kind::kDelete;
-    request.mark_mask = 3;
-    request.mark = static_cast<uint32_t>(random_.Below(4));
-    request.labels_mask.low = 7;
-    request.labels.low = random_.Below(8);
+    const ConnectionRequest request = testing::RandomRequest(&random_);
     ScanPosition position{0, static_cast<uint32_t>(64 * random_.Below(16))};
     RequestCounts counts;
     tracker_->Apply(request, &position,

@@ -15,6 +15,7 @@
 #include "server/tracker/cut.h"
 #include "server/tracker/tracker.h"
 #include "tests/testing/random.h"
+#include "tests/testing/random_request.h"
 #include "tests/testing/slot_table.h"
 
 namespace conntrack {
@@ -163,13 +164,7 @@ class FollowTest : public ::testing::Test {
     Random random(seed_ + 10);
     ScanPosition position;
     while (!Enough()) {
-      ConnectionRequest request;
-      if (random.OneIn(3)) request.kind = ConnectionRequest::Kind::kDelete;
-      request.mark_mask = 3;
-      request.mark = static_cast<uint32_t>(random.Below(4));
-      request.labels_mask.low = 7;
-      request.labels.low = random.Below(8);
-      if (random.OneIn(3)) request.timeout = std::chrono::milliseconds(1 + random.Below(1'000));
+      const ConnectionRequest request = testing::RandomRequest(&random);
       RequestCounts counts;
       const ScanStepOptions step{.server_now = Now(), .places_max = 20, .visits_max = 10};
       if (!tracker_->Apply(request, &position, step, &counts).more) position = {};
