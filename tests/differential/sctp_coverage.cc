@@ -8,7 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "tests/testing/chunk_names.h"
+#include "tests/testing/scenario_names.h"
 
 namespace conntrack {
 namespace {

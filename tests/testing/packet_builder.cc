@@ -4,17 +4,13 @@
 
 #include "server/tracker/check.h"
 #include "server/tracker/tuple.h"
+#include "tests/testing/packet_bytes.h"
 
 namespace conntrack {
 namespace {
 
 constexpr uint8_t kDestinationOptions = 60;
 constexpr uint8_t kIpv4Nop = 1;
-constexpr uint8_t kOptionNop = 1;
-constexpr uint8_t kOptionWindowScale = 3;
-constexpr uint8_t kOptionSackPermitted = 4;
-constexpr uint8_t kOptionSack = 5;
-constexpr uint8_t kOptionTimestamps = 8;
 
 void Put8(uint32_t value, std::vector<uint8_t>* bytes) {
   bytes->push_back(static_cast<uint8_t>(value));

@@ -6,19 +6,15 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
-#include "tests/testing/chunk_names.h"
+#include "tests/testing/packet_bytes.h"
 #include "tests/testing/scenario.h"
+#include "tests/testing/scenario_names.h"
 
 namespace conntrack {
 namespace {
 
-constexpr absl::string_view kFlagLetters = "FSRP.UEC";
 // Where the expected part begins, when the packet is short enough.
 constexpr size_t kExpectedColumn = 52;
-
-uint32_t Read32(std::span<const uint8_t> bytes) {
-  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
-}
 
 std::string WhoText(Role source, Role destination) {
   if (source == Role::kClient && destination == Role::kServer) return ">";
@@ -51,7 +47,7 @@ std::string FlagsText(uint8_t flags) {
   std::string text;
   // SYN, FIN, RST and PSH before the dot of ACK, as usual.
   for (const int bit : {1, 0, 2, 3, 4, 5, 6, 7}) {
-    if ((flags >> bit & 1) != 0) text += kFlagLetters[static_cast<size_t>(bit)];
+    if ((flags >> bit & 1) != 0) text += kTcpFlagLetters[static_cast<size_t>(bit)];
   }
   return text.empty() ? "null" : text;
 }

@@ -8,15 +8,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "tests/testing/chunk_names.h"
 #include "tests/testing/scenario.h"
+#include "tests/testing/scenario_names.h"
 
 namespace conntrack {
 namespace {
 
 using Words = std::vector<std::string>;
-
-constexpr absl::string_view kFlagLetters = "FSRP.UEC";
 
 absl::Status Unknown(absl::string_view word) {
   return absl::InvalidArgumentError(absl::StrCat("does not understand ", word));
@@ -71,7 +69,7 @@ bool ParseWhat(absl::string_view text, PacketSpec* spec) {
   spec->protocol = kProtocolTcp;
   if (text == "null") return true;
   for (const char letter : text) {
-    const size_t bit = kFlagLetters.find(letter);
+    const size_t bit = kTcpFlagLetters.find(letter);
     if (bit == absl::string_view::npos) return false;
     spec->tcp_flags |= static_cast<uint8_t>(1u << bit);
   }

@@ -6,20 +6,12 @@
 #include <vector>
 
 #include "server/tracker/tuple.h"
+#include "tests/testing/packet_bytes.h"
 
 namespace conntrack {
 namespace {
 
 constexpr uint16_t kPpp = 0x880B;
-constexpr uint8_t kOptionEnd = 0;
-constexpr uint8_t kOptionNop = 1;
-constexpr uint8_t kOptionWindowScale = 3;
-constexpr uint8_t kOptionSackPermitted = 4;
-constexpr uint8_t kOptionSack = 5;
-
-uint32_t Read32(std::span<const uint8_t> bytes) {
-  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
-}
 
 // Calls visit(kind, value) for each option up to END or the first malformed
 // one; visit returns false to stop.

@@ -1,10 +1,15 @@
-// The names of SCTP chunk types in scenarios.
+// How scenarios name TCP flags and the types of SCTP chunks.
 #pragma once
 
 #include <array>
 #include <cstddef>
 
+#include "absl/strings/string_view.h"
+
 namespace conntrack {
+
+// By bit, FIN first.
+inline constexpr absl::string_view kTcpFlagLetters = "FSRP.UEC";
 
 // By type; empty where none is assigned (RFC 9260 3.2).
 inline constexpr std::array<const char*, 15> kChunkNames = {
