@@ -19,35 +19,39 @@ std::string Quoted(const std::string& text) {
   return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
 }
 
-bool IsFile(const OptionEntry& option) { return absl::StrContains(option.value_name, "FILE"); }
+bool IsFile(const manual::OptionEntry& option) {
+  return absl::StrContains(option.value_name, "FILE");
+}
 
-std::string ValueWords(const OptionEntry& option) {
+std::string ValueWords(const manual::OptionEntry& option) {
   return IsFile(option) ? kFiles : absl::StrJoin(option.values, " ");
 }
 
 // The first line alone.
-std::string Brief(const OptionEntry& option) {
+std::string Brief(const manual::OptionEntry& option) {
   return option.description.substr(0, option.description.find('\n'));
 }
 
 // Calls `visit` for each command of the tree with all options that count for it: its own,
 // and of a verb those of the program.
-using Visit = std::function<void(const Command&, const std::vector<OptionEntry>&)>;
-void ForEach(const Command& command, const std::vector<OptionEntry>& of_all, const Visit& visit) {
-  std::vector<OptionEntry> options = command.options;
-  for (const OptionEntry& option : of_all) {
+using Visit = std::function<void(const manual::Command&, const std::vector<manual::OptionEntry>&)>;
+void ForEach(const manual::Command& command, const std::vector<manual::OptionEntry>& of_all,
+             const Visit& visit) {
+  std::vector<manual::OptionEntry> options = command.options;
+  for (const manual::OptionEntry& option : of_all) {
     // The help and the version are each command's own business.
     if (command.takes_shared_options && !option.variable.empty()) options.push_back(option);
   }
   visit(command, options);
-  for (const Command& verb : command.commands) {
+  for (const manual::Command& verb : command.commands) {
     ForEach(verb, of_all.empty() ? command.options : of_all, visit);
   }
 }
 
-std::string Names(const std::vector<Command>& commands) {
-  return absl::StrJoin(
-      commands, " ", [](std::string* out, const Command& command) { out->append(command.name()); });
+std::string Names(const std::vector<manual::Command>& commands) {
+  return absl::StrJoin(commands, " ", [](std::string* out, const manual::Command& command) {
+    out->append(command.name());
+  });
 }
 
 // A line of the script's table.
@@ -56,12 +60,13 @@ std::string BashCase(const std::string& question, const std::string& words) {
   return absl::StrCat("    ", Quoted(question), ") echo ", Quoted(words), " ;;\n");
 }
 
-std::string BashTable(const Command& command, const std::vector<OptionEntry>& options) {
+std::string BashTable(const manual::Command& command,
+                      const std::vector<manual::OptionEntry>& options) {
   std::vector<std::string> names;
   std::vector<std::string> valued;
   std::string values;
   std::string arguments;
-  for (const OptionEntry& option : options) {
+  for (const manual::OptionEntry& option : options) {
     names.insert(names.end(), option.names.begin(), option.names.end());
     if (!option.takes_value()) continue;
     if (option.is_argument()) {
@@ -128,7 +133,7 @@ std::string ForProgram(const std::string& text, const std::string& program) {
 }
 
 // What may follow an option or stand for an argument, in the words of _arguments.
-std::string ZshAction(const OptionEntry& option) {
+std::string ZshAction(const manual::OptionEntry& option) {
   if (IsFile(option)) return "_files";
   // Something, of which nothing is known.
   if (option.values.empty()) return " ";
@@ -139,9 +144,9 @@ std::string ZshText(const std::string& text) {
   return absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"[", "\\["}, {"]", "\\]"}, {":", "\\:"}});
 }
 
-std::string ZshSpecs(const std::vector<OptionEntry>& options) {
+std::string ZshSpecs(const std::vector<manual::OptionEntry>& options) {
   std::string specs;
-  for (const OptionEntry& option : options) {
+  for (const manual::OptionEntry& option : options) {
     const std::string value = absl::StrCat(":", ZshText(option.value_name), ":", ZshAction(option));
     if (option.is_argument()) {
       const std::string place = option.repeated ? "*" : option.required ? "" : ":";
@@ -168,8 +173,8 @@ std::string FunctionName(const std::string& program, const std::string& path) {
   return name;
 }
 
-std::string ZshFunction(const std::string& program, const Command& command,
-                        const std::vector<OptionEntry>& options) {
+std::string ZshFunction(const std::string& program, const manual::Command& command,
+                        const std::vector<manual::OptionEntry>& options) {
   std::string text = absl::StrCat(FunctionName(program, command.path), "() {\n");
   if (command.commands.empty()) {
     return absl::StrCat(text, "  _arguments -s", ZshSpecs(options), "\n}\n\n");
@@ -177,13 +182,13 @@ std::string ZshFunction(const std::string& program, const Command& command,
   absl::StrAppend(&text, "  local context state state_descr line\n  typeset -A opt_args\n",
                   "  _arguments -s -C", ZshSpecs(options), " \\\n    '1: :->verb' \\\n",
                   "    '*:: :->rest'\n  case $state in\n    verb)\n      local -a verbs=(\n");
-  for (const Command& verb : command.commands) {
+  for (const manual::Command& verb : command.commands) {
     absl::StrAppend(&text, "        ",
                     Quoted(absl::StrCat(verb.name(), ":", ZshText(verb.description))), "\n");
   }
   absl::StrAppend(&text, "      )\n      _describe verb verbs\n      ;;\n    rest)\n",
                   "      case $line[1] in\n");
-  for (const Command& verb : command.commands) {
+  for (const manual::Command& verb : command.commands) {
     absl::StrAppend(&text, "        ", verb.name(), ") ", FunctionName(program, verb.path),
                     " ;;\n");
   }
@@ -216,36 +221,37 @@ complete -c PROGRAM -f
 )sh";
 
 // The head, which knows the options that take a value and the verbs.
-std::string FishHead(const std::string& program, const Command& tree) {
+std::string FishHead(const std::string& program, const manual::Command& tree) {
   std::set<std::string> valued;
   std::set<std::string> verbs;
-  ForEach(tree, {}, [&](const Command& command, const std::vector<OptionEntry>& options) {
-    if (!command.path.empty()) verbs.insert(command.name());
-    for (const OptionEntry& option : options) {
-      if (option.takes_value()) valued.insert(option.names.begin(), option.names.end());
-    }
-  });
+  ForEach(tree, {},
+          [&](const manual::Command& command, const std::vector<manual::OptionEntry>& options) {
+            if (!command.path.empty()) verbs.insert(command.name());
+            for (const manual::OptionEntry& option : options) {
+              if (option.takes_value()) valued.insert(option.names.begin(), option.names.end());
+            }
+          });
   return absl::StrReplaceAll(kFishHead, {{"PROGRAM", program},
                                          {"VALUED", absl::StrJoin(valued, " ")},
                                          {"VERBS", absl::StrJoin(verbs, " ")}});
 }
 
-std::string FishValues(const OptionEntry& option) {
+std::string FishValues(const manual::OptionEntry& option) {
   // -r: a value has to follow; -f: which is no file.
   if (IsFile(option)) return " -r -F";
   if (option.values.empty()) return " -x";
   return absl::StrCat(" -x -a ", Quoted(absl::StrJoin(option.values, " ")));
 }
 
-std::string FishLines(const std::string& program, const Command& command,
-                      const std::vector<OptionEntry>& options) {
+std::string FishLines(const std::string& program, const manual::Command& command,
+                      const std::vector<manual::OptionEntry>& options) {
   const std::string begin =
       absl::StrCat("complete -c ", program, " -n \"__", program, "_at '", command.path, "'\"");
   std::string text;
-  for (const Command& verb : command.commands) {
+  for (const manual::Command& verb : command.commands) {
     absl::StrAppend(&text, begin, " -f -a ", verb.name(), " -d ", Quoted(verb.description), "\n");
   }
-  for (const OptionEntry& option : options) {
+  for (const manual::OptionEntry& option : options) {
     if (option.is_argument()) {
       if (IsFile(option)) {
         absl::StrAppend(&text, begin, " -F\n");
@@ -267,30 +273,33 @@ std::string FishLines(const std::string& program, const Command& command,
 
 }  // namespace
 
-std::string BashCompletion(const std::string& program, const Command& tree) {
+std::string BashCompletion(const std::string& program, const manual::Command& tree) {
   std::string text = ForProgram(kBashHead, program);
-  ForEach(tree, {}, [&text](const Command& command, const std::vector<OptionEntry>& options) {
-    text += BashTable(command, options);
-  });
+  ForEach(tree, {},
+          [&text](const manual::Command& command, const std::vector<manual::OptionEntry>& options) {
+            text += BashTable(command, options);
+          });
   return text + ForProgram(kBashTail, program);
 }
 
-std::string ZshCompletion(const std::string& program, const Command& tree) {
+std::string ZshCompletion(const std::string& program, const manual::Command& tree) {
   std::string text =
       absl::StrCat("#compdef ", program, "\n# Made by: ", program, " completion zsh\n\n");
-  ForEach(tree, {}, [&](const Command& command, const std::vector<OptionEntry>& options) {
-    text += ZshFunction(program, command, options);
-  });
+  ForEach(tree, {},
+          [&](const manual::Command& command, const std::vector<manual::OptionEntry>& options) {
+            text += ZshFunction(program, command, options);
+          });
   // Loaded by name it is run at once; read from a profile it says what it is for.
   return absl::StrCat(text, "if [[ $funcstack[1] == _", program, " ]]; then\n  _", program,
                       " \"$@\"\nelse\n  compdef _", program, " ", program, "\nfi\n");
 }
 
-std::string FishCompletion(const std::string& program, const Command& tree) {
+std::string FishCompletion(const std::string& program, const manual::Command& tree) {
   std::string text = FishHead(program, tree);
-  ForEach(tree, {}, [&](const Command& command, const std::vector<OptionEntry>& options) {
-    text += FishLines(program, command, options);
-  });
+  ForEach(tree, {},
+          [&](const manual::Command& command, const std::vector<manual::OptionEntry>& options) {
+            text += FishLines(program, command, options);
+          });
   return text;
 }
 

@@ -7,13 +7,10 @@
 
 namespace conntrack::cli {
 
-using manual::Command;
-using manual::OptionEntry;
-
 // `tree` is of the whole program, which is called `program`. Options of the program are
 // completed behind its verbs too.
-std::string BashCompletion(const std::string& program, const Command& tree);
-std::string ZshCompletion(const std::string& program, const Command& tree);
-std::string FishCompletion(const std::string& program, const Command& tree);
+std::string BashCompletion(const std::string& program, const manual::Command& tree);
+std::string ZshCompletion(const std::string& program, const manual::Command& tree);
+std::string FishCompletion(const std::string& program, const manual::Command& tree);
 
 }  // namespace conntrack::cli

@@ -10,7 +10,7 @@ namespace {
 constexpr uint32_t kIpv4HeaderBytes = 20;
 constexpr uint32_t kIpv6HeaderBytes = 40;
 
-NetworkPayload Discarded(Discard reason) { return {reason, false, {}, 0, {}}; }
+NetworkPayload NoPacket(Discard reason) { return {reason, false, {}, 0, {}}; }
 
 // A packet of which nothing but the IP header can be used.
 NetworkPayload MalformedHeader(Packet& packet) {
@@ -20,20 +20,20 @@ NetworkPayload MalformedHeader(Packet& packet) {
 
 NetworkPayload ParseIpv4(Bytes captured, uint32_t original_length, Checksums checksums,
                          Packet& packet) {
-  if (original_length < kIpv4HeaderBytes) return Discarded(Discard::kIpHeader);
-  if (captured.size() < kIpv4HeaderBytes) return Discarded(Discard::kCaptureTruncated);
-  if (captured[0] >> 4 != 4) return Discarded(Discard::kIpVersion);
+  if (original_length < kIpv4HeaderBytes) return NoPacket(Discard::kIpHeader);
+  if (captured.size() < kIpv4HeaderBytes) return NoPacket(Discard::kCaptureTruncated);
+  if (captured[0] >> 4 != 4) return NoPacket(Discard::kIpVersion);
   const uint32_t header_length = (captured[0] & 0x0f) * 4u;
-  if (header_length < kIpv4HeaderBytes) return Discarded(Discard::kIpv4HeaderLength);
+  if (header_length < kIpv4HeaderBytes) return NoPacket(Discard::kIpv4HeaderLength);
   // A zero that does not hold was left to the sender's network card.
   if (checksums == Checksums::kVerify && captured.size() >= header_length &&
       Load16(captured, 10) != 0 && !ChecksumHolds(SumWords(captured.first(header_length)))) {
-    return Discarded(Discard::kIpv4Checksum);
+    return NoPacket(Discard::kIpv4Checksum);
   }
   uint32_t total_length = Load16(captured, 2);
   // A card that cuts segments writes the length; the frame has the one before.
   if (total_length == 0) total_length = original_length;
-  if (total_length > original_length) return Discarded(Discard::kIpv4TotalLength);
+  if (total_length > original_length) return NoPacket(Discard::kIpv4TotalLength);
 
   packet.ipv6 = false;
   packet.protocol = captured[9];
@@ -43,7 +43,7 @@ NetworkPayload ParseIpv4(Bytes captured, uint32_t original_length, Checksums che
   std::memcpy(packet.source.data(), captured.data() + 12, 4);
   std::memcpy(packet.destination.data(), captured.data() + 16, 4);
   if (header_length > total_length) return MalformedHeader(packet);
-  if (captured.size() < header_length) return Discarded(Discard::kCaptureTruncated);
+  if (captured.size() < header_length) return NoPacket(Discard::kCaptureTruncated);
 
   // What lies behind the total length pads the frame.
   const Bytes payload = SkipBytes(FirstBytes(captured, total_length), header_length);
@@ -101,13 +101,13 @@ bool IsTakenAsItIs(const Ipv6Chain& chain, Bytes payload, uint32_t length) {
 }
 
 NetworkPayload ParseIpv6(Bytes captured, uint32_t original_length, Packet& packet) {
-  if (original_length < kIpv6HeaderBytes) return Discarded(Discard::kIpHeader);
-  if (captured.size() < kIpv6HeaderBytes) return Discarded(Discard::kCaptureTruncated);
-  if (captured[0] >> 4 != 6) return Discarded(Discard::kIpVersion);
+  if (original_length < kIpv6HeaderBytes) return NoPacket(Discard::kIpHeader);
+  if (captured.size() < kIpv6HeaderBytes) return NoPacket(Discard::kCaptureTruncated);
+  if (captured[0] >> 4 != 6) return NoPacket(Discard::kIpVersion);
   uint32_t length = Load16(captured, 4);
   const uint8_t next_header = captured[6];
   if (length == 0 && next_header == kHopByHop) length = JumboLength(captured.subspan(40));
-  if (length > original_length - kIpv6HeaderBytes) return Discarded(Discard::kIpv6PayloadLength);
+  if (length > original_length - kIpv6HeaderBytes) return NoPacket(Discard::kIpv6PayloadLength);
 
   packet.ipv6 = true;
   packet.total_length = kIpv6HeaderBytes + length;
@@ -124,7 +124,7 @@ NetworkPayload ParseIpv6(Bytes captured, uint32_t original_length, Packet& packe
   packet.protocol = chain.protocol;
   switch (chain.end) {
     case Ipv6Chain::End::kCaptureTruncated:
-      return Discarded(Discard::kCaptureTruncated);
+      return NoPacket(Discard::kCaptureTruncated);
     case Ipv6Chain::End::kMalformed:
       return MalformedHeader(packet);
     case Ipv6Chain::End::kLaterFragment:
@@ -188,10 +188,10 @@ Ipv6Chain FollowIpv6Chain(uint8_t protocol, Bytes captured, uint32_t length,
 NetworkPayload ParseNetworkLayer(const LinkPayload& link, Checksums checksums, Packet& packet) {
   IpFamily family = link.family;
   if (family == IpFamily::kByVersion) {
-    if (link.original_length == 0) return Discarded(Discard::kIpHeader);
-    if (link.captured.empty()) return Discarded(Discard::kCaptureTruncated);
+    if (link.original_length == 0) return NoPacket(Discard::kIpHeader);
+    if (link.captured.empty()) return NoPacket(Discard::kCaptureTruncated);
     const int version = link.captured[0] >> 4;
-    if (version != 4 && version != 6) return Discarded(Discard::kIpVersion);
+    if (version != 4 && version != 6) return NoPacket(Discard::kIpVersion);
     family = version == 4 ? IpFamily::kIpv4 : IpFamily::kIpv6;
   }
   return family == IpFamily::kIpv4

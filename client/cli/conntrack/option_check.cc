@@ -9,7 +9,7 @@
 namespace conntrack::cli {
 namespace {
 
-absl::Status Wrong(const std::string& message) { return absl::InvalidArgumentError(message); }
+absl::Status Refused(const std::string& message) { return absl::InvalidArgumentError(message); }
 
 class Checker {
  public:
@@ -37,18 +37,18 @@ class Checker {
 absl::Status Checker::CheckRow(const OptionRow& row) const {
   const bool given = Given(row.option);
   if (!given && std::strchr(row.needed_by, letter_) != nullptr) {
-    return Wrong(
+    return Refused(
         absl::StrCat("You need to supply the `--", row.names[0], "' option for this command"));
   }
   if (given && std::strchr(row.taken_by, letter_) == nullptr) {
-    return Wrong(absl::StrCat("Illegal option `--", row.names[0], "' with this command"));
+    return Refused(absl::StrCat("Illegal option `--", row.names[0], "' with this command"));
   }
   return absl::OkStatus();
 }
 
 absl::Status Checker::CheckTuple() const {
   const auto say = [](const char* one, const char* other) {
-    return Wrong(absl::StrCat("you have to specify `--", one, "' and `--", other, "'"));
+    return Refused(absl::StrCat("you have to specify `--", one, "' and `--", other, "'"));
   };
   if (!HasAddresses()) {
     return say("src", "dst");
@@ -99,13 +99,13 @@ absl::Status Checker::Check() const {
 
 absl::Status Checker::CheckPairs() const {
   if (options_.source_mask.has_value() && !options_.original.source.has_value()) {
-    return Wrong("Can't use --mask-src without --src");
+    return Refused("Can't use --mask-src without --src");
   }
   if (options_.destination_mask.has_value() && !options_.original.destination.has_value()) {
-    return Wrong("Can't use --mask-dst without --dst");
+    return Refused("Can't use --mask-dst without --dst");
   }
   if (options_.zero && given_.size() > (Given(Option::kOutput) ? 2 : 1)) {
-    return Wrong("Can't use -z with filtering parameters");
+    return Refused("Can't use -z with filtering parameters");
   }
   if (!options_.labels_to_add.empty() && options_.labels_to_delete.has_value()) {
     return absl::FailedPreconditionError("cannot use --label-add and --label-del at the same time");

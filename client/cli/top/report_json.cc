@@ -19,11 +19,11 @@ std::string Text(const std::string& text) {
   return JsonLine(value);
 }
 
-std::string Number(const Rate& rate) {
+std::string JsonNumber(const Rate& rate) {
   return rate.has_value() ? absl::StrFormat("%.3f", *rate) : "null";
 }
 
-std::string Number(uint64_t number) { return absl::StrCat(number); }
+std::string JsonNumber(uint64_t number) { return absl::StrCat(number); }
 
 std::string Truth(bool truth) { return truth ? "true" : "false"; }
 
@@ -53,45 +53,45 @@ std::string Groups(const Picture& picture) {
   const std::string rows = Array(picture.groups, [](const GroupRow& row) {
     return Object()
         .Add("values", Array(row.values, Text))
-        .Add("connections", Number(row.connections))
-        .Add("packets", Number(row.packets))
-        .Add("bytes", Number(row.bytes))
-        .Add("packetRate", Number(row.packet_rate))
-        .Add("byteRate", Number(row.byte_rate))
+        .Add("connections", JsonNumber(row.connections))
+        .Add("packets", JsonNumber(row.packets))
+        .Add("bytes", JsonNumber(row.bytes))
+        .Add("packetRate", JsonNumber(row.packet_rate))
+        .Add("byteRate", JsonNumber(row.byte_rate))
         .Take();
   });
   return Object()
       .Add("filter", Text(picture.question.filter))
       .Add("groupBy", Array(picture.question.group_by, Text))
-      .Add("matched", Number(picture.matched))
+      .Add("matched", JsonNumber(picture.matched))
       .Add("groups", rows)
-      .Add("otherGroups", Number(picture.other_groups))
+      .Add("otherGroups", JsonNumber(picture.other_groups))
       .Take();
 }
 
-std::string Zones(const Picture& picture) {
+std::string ZonesArray(const Picture& picture) {
   return Array(picture.zones, [](const ZoneRow& row) {
     return Object()
-        .Add("zone", Number(uint64_t{row.zone}))
-        .Add("connections", Number(row.connections))
-        .Add("connectionsMax", Number(row.connections_max))
-        .Add("evicted", Number(row.evicted))
-        .Add("packetRate", Number(row.packet_rate))
-        .Add("invalidRate", Number(row.invalid_rate))
+        .Add("zone", JsonNumber(uint64_t{row.zone}))
+        .Add("connections", JsonNumber(row.connections))
+        .Add("connectionsMax", JsonNumber(row.connections_max))
+        .Add("evicted", JsonNumber(row.evicted))
+        .Add("packetRate", JsonNumber(row.packet_rate))
+        .Add("invalidRate", JsonNumber(row.invalid_rate))
         .Take();
   });
 }
 
-std::string Sensors(const Picture& picture) {
+std::string SensorsArray(const Picture& picture) {
   return Array(picture.sensors, [](const SensorRow& row) {
     return Object()
         .Add("sensorId", Text(row.id))
-        .Add("zone", Number(uint64_t{row.zone}))
+        .Add("zone", JsonNumber(uint64_t{row.zone}))
         .Add("connected", Truth(row.connected))
-        .Add("packetRate", Number(row.packet_rate))
+        .Add("packetRate", JsonNumber(row.packet_rate))
         .Add("lag", Text(row.lag))
-        .Add("lost", Number(row.lost))
-        .Add("lostRate", Number(row.lost_rate))
+        .Add("lost", JsonNumber(row.lost))
+        .Add("lostRate", JsonNumber(row.lost_rate))
         .Add("ledger", Text(row.ledger))
         .Take();
   });
@@ -104,33 +104,33 @@ std::string JsonOf(const Picture& picture) {
   object.Add("time", Text(TimeText(picture.time)))
       .Add("software", Text(picture.software))
       .Add("uptime", Text(picture.uptime))
-      .Add("connections", Number(picture.connections))
-      .Add("halfOpen", Number(picture.half_open))
-      .Add("watchers", Number(uint64_t{picture.watchers}))
-      .Add("lostEvents", Number(picture.lost_events))
-      .Add("evicted", Number(picture.evicted))
-      .Add("packetRate", Number(picture.packet_rate))
-      .Add("newRate", Number(picture.new_rate))
-      .Add("closedRate", Number(picture.closed_rate))
-      .Add("invalidRate", Number(picture.invalid_rate))
+      .Add("connections", JsonNumber(picture.connections))
+      .Add("halfOpen", JsonNumber(picture.half_open))
+      .Add("watchers", JsonNumber(uint64_t{picture.watchers}))
+      .Add("lostEvents", JsonNumber(picture.lost_events))
+      .Add("evicted", JsonNumber(picture.evicted))
+      .Add("packetRate", JsonNumber(picture.packet_rate))
+      .Add("newRate", JsonNumber(picture.new_rate))
+      .Add("closedRate", JsonNumber(picture.closed_rate))
+      .Add("invalidRate", JsonNumber(picture.invalid_rate))
       .Add("states", Array(picture.states,
                            [](const StateRow& row) {
                              return Object()
                                  .Add("protocol", Text(row.protocol))
                                  .Add("state", Text(row.state))
-                                 .Add("connections", Number(row.connections))
+                                 .Add("connections", JsonNumber(row.connections))
                                  .Take();
                            }))
       .Add("invalid", Array(picture.reasons,
                             [](const ReasonRow& row) {
                               return Object()
                                   .Add("reason", Text(row.reason))
-                                  .Add("packets", Number(row.packets))
-                                  .Add("packetRate", Number(row.packet_rate))
+                                  .Add("packets", JsonNumber(row.packets))
+                                  .Add("packetRate", JsonNumber(row.packet_rate))
                                   .Take();
                             }))
-      .Add("zones", Zones(picture))
-      .Add("sensors", Sensors(picture));
+      .Add("zones", ZonesArray(picture))
+      .Add("sensors", SensorsArray(picture));
   if (!picture.question.group_by.empty()) object.Add("count", Groups(picture));
   return object.Take();
 }
