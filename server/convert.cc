@@ -11,8 +11,6 @@
 namespace conntrack {
 namespace {
 
-constexpr int64_t kNanosPerSecond = 1'000'000'000;
-
 void TupleToWire(const ConnectionRef& connection, Direction direction, v1::Tuple* out) {
   const Family family = connection.family();
   out->set_source_address(FormatAddress(family, connection.source(direction)));

@@ -9,8 +9,6 @@
 namespace conntrack {
 namespace {
 
-constexpr int64_t kNanosPerSecond = 1'000'000'000;
-
 // The addresses of a connection as text, which both tuples show.
 struct EndTexts {
   std::array<char, kAddressRoom> text[2];

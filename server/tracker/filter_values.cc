@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/tracker/address_text.h"
+#include "server/tracker/time.h"
 
 namespace conntrack {
 namespace {
@@ -66,7 +67,6 @@ absl::StatusOr<uint64_t> ParseFilterName(absl::string_view field, const FilterWo
 
 absl::StatusOr<int64_t> ParseFilterDuration(absl::string_view field, const FilterWord& value) {
   constexpr size_t kDecimalsMax = 9;
-  constexpr int64_t kNanosPerSecond = 1'000'000'000;
   constexpr int64_t kSecondsMax = std::numeric_limits<int64_t>::max() / kNanosPerSecond - 1;
   absl::string_view text = value.text;
   const bool has_unit = absl::ConsumeSuffix(&text, "s");

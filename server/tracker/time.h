@@ -20,6 +20,8 @@ struct UnixClock {
 
 using Time = UnixClock::time_point;
 
+inline constexpr int64_t kNanosPerSecond = 1'000'000'000;
+
 constexpr Time TimeFromUnixNanos(int64_t nanos) { return Time(Duration(nanos)); }
 constexpr int64_t UnixNanos(Time time) { return time.time_since_epoch().count(); }
 
