@@ -11,10 +11,9 @@ inline void Prefetch(const void* address) {
   asm volatile("" : : "r"(address));
 }
 
-// For lines that are only read, and by many at once: they push little out of the
-// caches.
+// For lines that are only read.
 inline void PrefetchToRead(const void* address) {
-  __builtin_prefetch(address, 0, 0);
+  __builtin_prefetch(address, 0);
   asm volatile("" : : "r"(address));
 }
 

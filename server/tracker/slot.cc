@@ -6,6 +6,7 @@
 
 #include "server/tracker/protocols.h"
 #include "server/tracker/tcp.h"
+#include "server/tracker/udp.h"
 
 namespace conntrack {
 namespace {
@@ -35,10 +36,10 @@ Direction DirectionIn(const Record& record, const Arrival& arrival) {
   return DirectionOf(record, arrival.from_first, arrival.symmetric);
 }
 
-// The connection was answered, is assured, and its timeout is its protocol's.
-bool IsOrdinary(const Record& record) {
-  constexpr uint16_t kBits = status_bit::kSeenReply | status_bit::kAssured;
-  return (record.status & (kBits | status_bit::kFixedTimeout)) == kBits;
+// The connection was answered, and its timeout is its protocol's.
+bool IsAnswered(const Record& record) {
+  constexpr uint16_t kBits = status_bit::kSeenReply | status_bit::kFixedTimeout;
+  return (record.status & kBits) == status_bit::kSeenReply;
 }
 
 void Count(const Packet& packet, Counters* counters) {
@@ -115,7 +116,7 @@ void Slot::Track(std::span<const uint16_t> places, const Arrivals& batch, Packet
     const Arrival& arrival = batch.arrivals[place];
     Verdict& verdict = batch.verdicts[place];
     if (expiry.next() > arrival.now &&
-        TrackPlainAck(packet, arrival, batch, &table, &expiry, &verdict)) {
+        TrackPlain(packet, arrival, batch, &table, &expiry, &verdict)) {
       ++plain;
       continue;
     }
@@ -143,18 +144,26 @@ void Slot::SetTimeLeft(RecordHandle handle, Record* record, Duration left, Time 
   record->timeout_ms = Milliseconds(std::min(since_seen + left, kTimeoutMost));
 }
 
-inline bool Slot::TrackPlainAck(const Packet& packet, const Arrival& arrival, const Arrivals& batch,
-                                Table* table, Expiry* expiry, Verdict* verdict) {
-  const bool plain = packet.protocol == kProtocolTcp && IsPlainAck(packet.tcp_flags) &&
-                     (packet.flags & packet_flag::kChecksumBad) == 0;
-  if (!plain) return false;
+inline bool Slot::TrackPlain(const Packet& packet, const Arrival& arrival, const Arrivals& batch,
+                             Table* table, Expiry* expiry, Verdict* verdict) {
+  const bool udp = packet.protocol == kProtocolUdp;
+  const bool tcp = packet.protocol == kProtocolTcp && IsPlainAck(packet.tcp_flags);
+  if (!(udp || tcp) || (packet.flags & packet_flag::kChecksumBad) != 0) return false;
   const auto ends = [&] { return arrival.Ends(packet); };
   if (!table->Holds(arrival.candidate, arrival.words, ends)) return false;
   Record& record = table->record(arrival.candidate);
-  if (!IsOrdinary(record)) return false;
+  if (!IsAnswered(record)) return false;
+  const bool assured = record.Has(status_bit::kAssured);
   const Direction direction = DirectionIn(record, arrival);
+  const ZoneSettings& settings = batch.zone->settings;
   Duration timeout;
-  if (!UpdateTcpByPlainAck(packet, direction, batch.zone->settings.tcp, &record.tcp, &timeout)) {
+  if (udp) {
+    const ProtocolResult result =
+        UpdateUdp(record.udp, /*seen_reply=*/true, assured, arrival.now, settings);
+    if (result.assured) return false;
+    timeout = result.timeout;
+  } else if (!assured ||
+             !UpdateTcpByPlainAck(packet, direction, settings.tcp, &record.tcp, &timeout)) {
     return false;
   }
   Count(packet, &record.counters[Index(direction)]);

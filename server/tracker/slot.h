@@ -181,11 +181,10 @@ class Slot {
   // ExpireDue, and throws out stale entries when there are many.
   void ExpireAndTidy(Expiry* expiry, Time now, size_t limit, size_t* expired)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Tracks what most packets are: a plain ACK of an assured connection. False,
-  // and nothing changed, for all others.
-  bool TrackPlainAck(const Packet& packet, const Arrival& arrival, const Arrivals& batch,
-                     Table* table, Expiry* expiry, Verdict* verdict)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tracks what most packets are: a plain ACK of an assured connection, or UDP that
+  // changes no status. False, and nothing changed, for all others.
+  bool TrackPlain(const Packet& packet, const Arrival& arrival, const Arrivals& batch, Table* table,
+                  Expiry* expiry, Verdict* verdict) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Every other, once what is due has expired.
   Verdict TrackAny(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Verdict TrackPacket(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

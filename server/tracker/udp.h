@@ -13,11 +13,17 @@ inline UdpConnection BeginUdp(Time now) {
 }
 
 // UDP-Lite: a stream, and assured, with the first packet after a reply.
-ProtocolResult UpdateUdplite(bool seen_reply, bool assured, const ZoneSettings& settings);
+inline ProtocolResult UpdateUdplite(bool seen_reply, bool assured, const ZoneSettings& settings) {
+  if (!seen_reply) return {.timeout = settings.udp};
+  return {.assured = !assured, .timeout = settings.udp_stream};
+}
 
 // Moves the connection on by one packet. `seen_reply` and `assured` are as
 // before the packet.
-ProtocolResult UpdateUdp(const UdpConnection& udp, bool seen_reply, bool assured, Time now,
-                         const ZoneSettings& settings);
+inline ProtocolResult UpdateUdp(const UdpConnection& udp, bool seen_reply, bool assured, Time now,
+                                const ZoneSettings& settings) {
+  if (!seen_reply || now <= udp.stream_after()) return {.timeout = settings.udp};
+  return {.assured = !assured, .timeout = settings.udp_stream};
+}
 
 }  // namespace conntrack
