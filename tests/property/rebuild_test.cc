@@ -253,6 +253,14 @@ class RebuildTest : public ::testing::Test {
     paused_ = false;
   }
 
+  // The snapshot of a watcher that began last may end behind the first cuts; before the
+  // second ones it has ended.
+  void StopTrafficAndCompareAll() {
+    StopTraffic();
+    CompareAll();
+    CompareAll();
+  }
+
   uint64_t LostBy(size_t watcher) {
     uint64_t lost = 0;
     watching_[watcher]->When([](const Replica&) { return true; },
@@ -393,10 +401,7 @@ TEST_F(RebuildTest, EveryWatcherHasWhatEveryExportHas) {
     CompareAll();
     if (HasFatalFailure()) return;
   }
-  // The last to begin may have come behind the cuts so far: after these they have not.
-  StopTraffic();
-  CompareAll();
-  CompareAll();
+  StopTrafficAndCompareAll();
   EXPECT_EQ(ExpectNoFaults(), 0u);
 }
 
@@ -413,9 +418,7 @@ TEST_F(RebuildTest, WhatASlowWatcherLosesItIsTold) {
   Watch({.pace = slowly});
   Watch({.snapshot = false, .pace = slowly});
   AwaitEvents(wanted);
-  StopTraffic();
-  CompareAll();
-  CompareAll();
+  StopTrafficAndCompareAll();
   EXPECT_GT(ExpectNoFaults(), 0u);
 }
 
@@ -446,9 +449,7 @@ TEST_F(RebuildTest, AStalledWatcherCostsTheOthersNothing) {
   paused_ = false;
   reads_on_.Notify();
   CompareAll();
-  StopTraffic();
-  CompareAll();
-  CompareAll();
+  StopTrafficAndCompareAll();
   std::printf("%llu events, %llu bytes of them at most\n",
               static_cast<unsigned long long>(Events()), static_cast<unsigned long long>(most));
   EXPECT_LE(most, kEventBytesMax + kOverMax);

@@ -10,7 +10,7 @@
 
 namespace conntrack::testing {
 
-// A third deletes; a third of the others' timeouts are short.
+// A third deletes, and a third has a timeout of at most a second.
 inline ConnectionRequest RandomRequest(Random* random) {
   ConnectionRequest request;
   if (random->OneIn(3)) request.kind = ConnectionRequest::Kind::kDelete;

@@ -98,7 +98,7 @@ def compare_counts(programs):
     for number, text in enumerate(FILTERS):
         same(programs, ["count", "--filter", text])
         # Each filter meets two groupings, each grouping some filters.
-        for group in (GROUPS[number % 8], GROUPS[(number + 3) % 8]):
+        for group in (GROUPS[number % len(GROUPS)], GROUPS[(number + 3) % len(GROUPS)]):
             order = ("connections", "packets", "bytes")[compared % 3]
             same(programs, ["count", "--filter", text, "--group-by", group, "--top", "3",
                             "--order-by", order, "-o", "jsonl"])
