@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -109,43 +110,47 @@ struct SctpChunk {
   friend constexpr bool operator==(const SctpChunk&, const SctpChunk&) = default;
 };
 
-struct Packet {
+// What tracking reads of most packets lies together at the end, never on two cache
+// lines, wherever in an array the packet stands.
+struct alignas(32) Packet {
   // When the sensor saw it.
   Time time;
   Address source;
   Address destination;
-  uint32_t ports = 0;
-  // IP header and all that follows, in bytes.
-  uint32_t total_length = 0;
-  // What follows the transport header, in bytes. Set for TCP only.
-  uint32_t payload_length = 0;
-  // SCTP: the verification tag.
-  uint32_t sequence = 0;
-  // SCTP: the initiate tag of an INIT or INIT ACK.
-  uint32_t acknowledgment = 0;
-  // Valid when `tcp_options` has kSackEdge.
-  uint32_t sack_edge = 0;
-  // As in the header, unscaled.
-  uint16_t window = 0;
-  Family family = Family::kIpv4;
-  uint8_t protocol = 0;
-  uint8_t tcp_flags = 0;
-  uint8_t tcp_options = 0;
-  // As announced; valid when `tcp_options` has kWindowScale.
-  uint8_t window_scale = 0;
-  uint8_t flags = 0;
-  // Valid when `flags` has kMalformed.
-  InvalidReason malformed = InvalidReason::kNone;
-  // How many `sctp_chunks` there are.
-  uint16_t sctp_chunk_count = 0;
   // What an ICMP error quotes; null for every other packet. Not owned: lives
   // as long as the call that takes the packet.
   const Quote* quote = nullptr;
   // The chunks of an SCTP packet, in its order; null for every other packet. Not
   // owned, as `quote`.
   const SctpChunk* sctp_chunks = nullptr;
+  // How many `sctp_chunks` there are.
+  uint16_t sctp_chunk_count = 0;
+  // Valid when `flags` has kMalformed.
+  InvalidReason malformed = InvalidReason::kNone;
+  // As announced; valid when `tcp_options` has kWindowScale.
+  uint8_t window_scale = 0;
+  uint32_t ports = 0;
+
+  // SCTP: the verification tag.
+  uint32_t sequence = 0;
+  // SCTP: the initiate tag of an INIT or INIT ACK.
+  uint32_t acknowledgment = 0;
+  // Valid when `tcp_options` has kSackEdge.
+  uint32_t sack_edge = 0;
+  // IP header and all that follows, in bytes.
+  uint32_t total_length = 0;
+  // What follows the transport header, in bytes. Set for TCP only.
+  uint32_t payload_length = 0;
+  // As in the header, unscaled.
+  uint16_t window = 0;
+  Family family = Family::kIpv4;
+  uint8_t protocol = 0;
+  uint8_t tcp_flags = 0;
+  uint8_t tcp_options = 0;
+  uint8_t flags = 0;
 
   std::span<const SctpChunk> chunks() const { return {sctp_chunks, sctp_chunk_count}; }
 };
+static_assert(sizeof(Packet) == 96 && offsetof(Packet, sequence) == 64);
 
 }  // namespace conntrack

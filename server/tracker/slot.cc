@@ -102,8 +102,7 @@ void Slot::PrefetchRecords(std::span<const uint16_t> places, const Arrivals& bat
     Arrival& arrival = batch.arrivals[place];
     arrival.candidate = table.PrefetchRecord(arrival.hash);
     if (full && arrival.candidate == Table::kNone) table.PrefetchVictim(arrival.hash);
-    Prefetch(&batch.packets[place]);
-    Prefetch(&batch.packets[place].window);
+    Prefetch(&batch.packets[place].sequence);
   }
 }
 

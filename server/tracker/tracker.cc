@@ -13,9 +13,9 @@ namespace {
 // Packets handled together: enough to visit each of 256 slots for a good number
 // of packets, few enough to stay in the cache.
 constexpr size_t kChunkPackets = 4096;
-// Packets between the steps of tracking one: enough to hide how long memory
-// takes, few enough that what was loaded is still in the cache.
-constexpr size_t kPacketsAhead = 64;
+// Packets in one step: enough to wait for their memory together, few enough that
+// what three steps load stays in the first cache.
+constexpr size_t kBundlePackets = 8;
 
 }  // namespace
 
@@ -176,33 +176,41 @@ void Tracker::CountDecided(const Arrivals& batch, PacketCounts* counts) {
   }
 }
 
+std::span<const Tracker::Group> Tracker::TakeBundle(std::span<const Group>* groups) {
+  size_t packets = 0;
+  size_t count = 0;
+  while (count < groups->size() && packets < kBundlePackets) packets += (*groups)[count++].count;
+  const std::span<const Group> bundle = groups->first(count);
+  *groups = groups->subspan(count);
+  return bundle;
+}
+
 void Tracker::TrackChunk(const Arrivals& batch, const Scratch& scratch, PacketCounts* counts) {
   const std::span<const uint16_t> order(scratch.order);
-  const std::vector<Group>& groups = scratch.groups;
-  if (groups.empty()) return;
   const auto places = [&](const Group& group) { return order.subspan(group.begin, group.count); };
-  // Three steps for each slot, each well ahead of the next, so that what the one
-  // starts to load is there for the other, and loads go on while packets are
-  // tracked.
-  const size_t ahead = 1 + kPacketsAhead * groups.size() / order.size();
-  for (size_t i = 0; i < groups.size() + 2 * ahead; ++i) {
-    if (i < groups.size()) {
-      slots_[groups[i].slot]->PrefetchBuckets(places(groups[i]), batch);
+  // Three steps for each bundle, with those of the bundles before and after it between
+  // them: what one step starts to load is there for the next.
+  std::span<const Group> rest(scratch.groups);
+  std::span<const Group> first;
+  std::span<const Group> second;
+  std::span<const Group> third;
+  do {
+    third = std::exchange(second, std::exchange(first, TakeBundle(&rest)));
+    for (const Group& group : first) {
+      slots_[group.slot]->PrefetchBuckets(places(group), batch);
     }
-    if (i >= ahead && i - ahead < groups.size()) {
-      const Group& group = groups[i - ahead];
+    for (const Group& group : second) {
       Slot& slot = *slots_[group.slot];
       const MutexLock lock(&slot.mutex());
       slot.PrefetchRecords(places(group), batch);
     }
-    if (i >= 2 * ahead) {
-      const Group& group = groups[i - 2 * ahead];
+    for (const Group& group : third) {
       Slot& slot = *slots_[group.slot];
       const MutexLock lock(&slot.mutex());
       slot.Track(places(group), batch, counts);
       Publish(group.slot, slot);
     }
-  }
+  } while (!first.empty() || !second.empty());
 }
 
 size_t Tracker::Expire(Time server_now, size_t limit_per_slot) {

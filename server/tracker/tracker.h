@@ -217,6 +217,8 @@ class Tracker {
   }
   // Counts the packets that need no slot.
   void CountDecided(const Arrivals& batch, PacketCounts* counts);
+  // Takes the next groups, of some packets together, from the front of `groups`.
+  static std::span<const Group> TakeBundle(std::span<const Group>* groups);
   // Tracks the others slot by slot.
   void TrackChunk(const Arrivals& batch, const Scratch& scratch, PacketCounts* counts);
   void Publish(uint32_t number, Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(slot.mutex()) {
