@@ -26,7 +26,7 @@ void EventToWire(const Event& event, const WireContext& context, v1::Event* out)
 absl::Status Explain(Tracker* tracker, Time server_now, const WireContext& context,
                      const v1::ExplainPacketRequest& request, v1::ExplainPacketResponse* response) {
   PacketReader reader;
-  if (const auto error = reader.Read(request.packet(), 1)) {
+  if (const auto error = reader.Append(request.packet(), 1)) {
     return absl::InvalidArgumentError(absl::StrCat("packet: ", error->detail));
   }
   const std::optional<ZoneIndex> zone = tracker->FindZone(request.zone());

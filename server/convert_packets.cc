@@ -30,6 +30,9 @@ constexpr Word Equal(Word a, Word b) {
   return Less<Word>(a ^ b, 1);
 }
 
+// Copied, because compilers write Packet{} with a string instruction, which takes 10 ns.
+const Packet kNoPacket{};
+
 // What `kind` and `shape` say of a packet; lengths in bytes.
 struct Row {
   uint32_t protocol;
@@ -93,8 +96,13 @@ uint32_t PayloadOf(const Row& row) {
 
 }  // namespace
 
-std::optional<BatchError> PacketReader::Read(const v1::PacketBatch& batch, uint32_t packets_max) {
+void PacketReader::Clear() {
   count_ = 0;
+  full_ = false;
+  newest_ = kNeverYet;
+}
+
+std::optional<BatchError> PacketReader::Append(const v1::PacketBatch& batch, uint32_t packets_max) {
   if (auto error = CheckShape(batch, packets_max)) return error;
   if (auto error = sparse_.Check(batch, CountOf(batch))) return error;
   return batch.layout() == v1::PACKET_LAYOUT_IPV4 ? ReadRows<Family::kIpv4>(batch)
@@ -143,11 +151,16 @@ std::optional<BatchError> PacketReader::CheckShape(const v1::PacketBatch& batch,
 template <Family family>
 std::optional<BatchError> PacketReader::ReadRows(const v1::PacketBatch& batch) {
   if (auto error = CheckRows<family>(batch)) return error;
-  count_ = CountOf(batch);
-  if (memory_.size() < count_) memory_.resize(count_);
-  Fill<family>(batch);
-  FillLongLengths(batch);
-  return sparse_.Fill(batch, {memory_.data(), count_});
+  const size_t count = count_ + CountOf(batch);
+  if (memory_.size() < count) memory_.resize(count);
+  const std::span<Packet> packets(memory_.data() + count_, memory_.data() + count);
+  const Time newest = Fill<family>(batch, packets);
+  FillLongLengths(batch, packets);
+  if (auto error = sparse_.Fill(batch, packets)) return error;
+  newest_ = std::max(newest_, newest);
+  count_ = count;
+  full_ = count_ >= kFullPackets || sparse_.in_use();
+  return std::nullopt;
 }
 
 template <Family family>
@@ -183,7 +196,7 @@ std::optional<BatchError> PacketReader::CheckRows(const v1::PacketBatch& batch) 
 }
 
 template <Family family>
-void PacketReader::Fill(const v1::PacketBatch& batch) {
+Time PacketReader::Fill(const v1::PacketBatch& batch, std::span<Packet> packets) {
   const Time base = TimeFromUnixNanos(static_cast<int64_t>(batch.base_time_unix_ns()));
   const uint32_t* const source = batch.source().data();
   const uint32_t* const destination = batch.destination().data();
@@ -196,10 +209,11 @@ void PacketReader::Fill(const v1::PacketBatch& batch) {
   const uint32_t* const acknowledgment = batch.acknowledgment().data();
   const uint32_t* const shape = batch.shape().data();
   uint32_t newest = 0;
-  for (size_t i = 0; i < count_; ++i) {
+  for (size_t i = 0; i < packets.size(); ++i) {
     const Row row = RowOf<family>(kind[i], shape[i]);
     newest = std::max(newest, time_delta[i]);
-    Packet packet;
+    Packet& packet = packets[i];
+    packet = kNoPacket;
     packet.time = base + Duration(time_delta[i]);
     packet.family = family;
     if constexpr (family == Family::kIpv4) {
@@ -218,12 +232,11 @@ void PacketReader::Fill(const v1::PacketBatch& batch) {
     packet.protocol = static_cast<uint8_t>(row.protocol);
     packet.tcp_flags = static_cast<uint8_t>(kind[i] >> 8);
     packet.flags = static_cast<uint8_t>(row.flags & ~uint32_t{kFlagSparse});
-    memory_[i] = packet;
   }
-  newest_ = base + Duration(newest);
+  return base + Duration(newest);
 }
 
-void PacketReader::FillLongLengths(const v1::PacketBatch& batch) {
+void PacketReader::FillLongLengths(const v1::PacketBatch& batch, std::span<Packet> packets) {
   const v1::LongLengthColumns& columns = batch.long_lengths();
   for (int row = 0; row < columns.index_size(); ++row) {
     const uint32_t i = columns.index(row);
@@ -231,8 +244,8 @@ void PacketReader::FillLongLengths(const v1::PacketBatch& batch) {
         RowOf<Family::kIpv4>(batch.kind(static_cast<int>(i)), batch.shape(static_cast<int>(i)));
     lengths.total_length = columns.total_length(row);
     lengths.network_header = columns.network_header_length(row);
-    memory_[i].total_length = lengths.total_length;
-    memory_[i].payload_length = PayloadOf(lengths);
+    packets[i].total_length = lengths.total_length;
+    packets[i].payload_length = PayloadOf(lengths);
   }
 }
 

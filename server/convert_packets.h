@@ -14,18 +14,27 @@
 
 namespace conntrack {
 
-// Reads batches one after the other, in memory that it keeps.
+// Reads batches one after the other, in memory that it keeps, and gathers their packets.
 //
 // Not thread-safe: one for each stream. A batch costs some nanoseconds a packet
 // and no allocation once its memory has grown.
 class PacketReader {
  public:
+  // So many packets are worth tracking at once.
+  static constexpr size_t kFullPackets = 4096;
   // The latest base time and heartbeat time, in nanoseconds since the epoch.
   static constexpr uint64_t kTimeMax = uint64_t{1} << 62;
 
-  // Checks and converts a batch of at most `packets_max` packets. Nullopt when
-  // it is good: packets() then holds it until the next call.
-  std::optional<BatchError> Read(const v1::PacketBatch& batch, uint32_t packets_max);
+  // Checks and converts a batch of at most `packets_max` packets. Nullopt when it is
+  // good: packets() then ends with it. Else packets() is as it was.
+  //
+  // REQUIRES: !full().
+  std::optional<BatchError> Append(const v1::PacketBatch& batch, uint32_t packets_max);
+  // True when no batch may be appended before Clear: there are kFullPackets, or some
+  // point into memory that the next batch needs.
+  bool full() const { return full_; }
+  // Forgets all packets.
+  void Clear();
 
   std::span<const Packet> packets() const { return {memory_.data(), count_}; }
   // The latest time of packets(). REQUIRES: there are some.
@@ -44,14 +53,16 @@ class PacketReader {
   template <Family family>
   std::optional<BatchError> CheckRows(const v1::PacketBatch& batch) const;
   std::optional<BatchError> CheckFlags(uint32_t flags, uint32_t protocol, size_t i) const;
-  // Packets from the fixed columns, and what `long_lengths` changes of them.
+  // Packets from the fixed columns, and what `long_lengths` changes of them. Return the
+  // latest time.
   template <Family family>
-  void Fill(const v1::PacketBatch& batch);
-  void FillLongLengths(const v1::PacketBatch& batch);
+  static Time Fill(const v1::PacketBatch& batch, std::span<Packet> packets);
+  static void FillLongLengths(const v1::PacketBatch& batch, std::span<Packet> packets);
 
   // The packets, and room for more.
   std::vector<Packet> memory_;
   size_t count_ = 0;
+  bool full_ = false;
   Time newest_ = kNeverYet;
   SparseColumns sparse_;
 };

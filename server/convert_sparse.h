@@ -36,10 +36,12 @@ class SparseColumns {
   const uint8_t* rows() const { return rows_.data(); }
 
   // Checks the values of all columns but `long_lengths`, and puts them into
-  // `packets`. What these then point to lives until the next call.
+  // `packets`. What these then point to lives until the next call; see in_use.
   //
   // REQUIRES: Check(batch, packets.size()) found nothing wrong.
   std::optional<BatchError> Fill(const v1::PacketBatch& batch, std::span<Packet> packets);
+  // True when packets of the last Fill point to what the next one overwrites.
+  bool in_use() const { return !quotes_.empty() || !chunks_.empty(); }
 
  private:
   using Index = google::protobuf::RepeatedField<uint32_t>;

@@ -119,6 +119,7 @@ void IngestStream::Serve() {
   StartRead();
   while (WaitAndHandle() == Next::kGoOn) {
   }
+  TrackWaiting();
   End(status_);
 }
 
@@ -130,27 +131,38 @@ void IngestStream::StartRead() {
 
 IngestStream::Next IngestStream::WaitAndHandle() {
   const bool owes_ack = unacknowledged_batches_ > 0 && !writing_;
-  const auto until = std::chrono::system_clock::now() + (owes_ack ? kAckDelay : kQuietInterval);
+  // What waits is tracked as soon as nothing more is at hand.
+  const std::chrono::milliseconds wait = !waiting_.empty() ? std::chrono::milliseconds(0)
+                                         : owes_ack        ? kAckDelay
+                                                           : kQuietInterval;
+  const auto until = std::chrono::system_clock::now() + wait;
   void* tag = nullptr;
   bool ok = false;
   switch (queue_.AsyncNext(&tag, &ok, until)) {
     case grpc::CompletionQueue::SHUTDOWN:
       return Next::kEnd;
     case grpc::CompletionQueue::TIMEOUT:
-      if (owes_ack) {
+      if (!waiting_.empty()) {
+        TrackWaiting();
+      } else if (owes_ack) {
         SendAck();
       } else {
         HandleTimeout();
       }
       break;
     case grpc::CompletionQueue::GOT_EVENT:
-      if (tag == AsPointer(Tag::kRead)) return HandleRead(ok);
+      if (tag == AsPointer(Tag::kRead)) {
+        if (HandleRead(ok) == Next::kEnd) return Next::kEnd;
+        break;
+      }
       writing_ = false;
       if (ok) StartWrite();
       if (!reading_) StartRead();
       break;
   }
-  return status_.ok() ? Next::kGoOn : Next::kEnd;
+  if (!status_.ok()) return Next::kEnd;
+  if (unacknowledged_batches_ >= kAckBatches && !writing_) SendAck();
+  return Next::kGoOn;
 }
 
 void IngestStream::HandleTimeout() {
@@ -185,7 +197,6 @@ IngestStream::Next IngestStream::HandleRead(bool ok) {
   ++messages_;
   status_ = HandleMessage(&message);
   if (!status_.ok()) return Next::kEnd;
-  if (unacknowledged_batches_ >= kAckBatches && !writing_) SendAck();
   if (service_->draining_.load() && !told_draining_) HandleTimeout();
   return Next::kGoOn;
 }
@@ -231,6 +242,7 @@ absl::Status IngestStream::HandleHello(const v1::Hello& hello) {
       hello.first_sequence(), hello.acknowledged_packets());
   if (!sensor.ok()) return sensor.status();
   sensor_ = *sensor;
+  received_sequence_ = sensor_->applied_sequence.load(std::memory_order_relaxed);
   zone_ = *zone;
   clock_ = service_->tracker_->zone(zone_).clock;
   wants_verdicts_ = hello.verdicts();
@@ -251,29 +263,28 @@ absl::Status IngestStream::HandleHello(const v1::Hello& hello) {
 }
 
 absl::Status IngestStream::HandleBatch(const v1::SequencedBatch& batch) {
-  const uint64_t applied = sensor_->applied_sequence.load(std::memory_order_relaxed);
-  const Time now = service_->clock_->Now();
-  Set(now, &sensor_->last_message);
+  Set(service_->clock_->Now(), &sensor_->last_message);
   if (batch.sequence() == 0) return absl::InvalidArgumentError("batch.sequence 0 is below 1");
-  if (batch.sequence() > applied + 1) {
+  if (batch.sequence() > received_sequence_ + 1) {
     return absl::FailedPreconditionError(
-        absl::StrCat("batch ", batch.sequence(), " after batch ", applied, ": a gap"));
+        absl::StrCat("batch ", batch.sequence(), " after batch ", received_sequence_, ": a gap"));
   }
-  ++unacknowledged_batches_;
-  if (batch.sequence() <= applied) {
-    const uint64_t packets = PacketReader::CountOf(batch.packets());
+  const uint32_t packets = PacketReader::CountOf(batch.packets());
+  if (batch.sequence() <= received_sequence_) {
     Add(packets, &sensor_->session_duplicate_packets);
     Add(packets, &sensor_->duplicate_packets);
+    ++unacknowledged_batches_;
     return absl::OkStatus();
   }
+  received_sequence_ = batch.sequence();
   if (const std::optional<BatchError> error =
-          reader_.Read(batch.packets(), service_->options_.batch_packets_max)) {
+          reader_.Append(batch.packets(), service_->options_.batch_packets_max)) {
+    TrackWaiting();
     RejectBatch(batch, *error);
-  } else {
-    Track(now);
-    if (wants_verdicts_) AddVerdicts(batch.sequence());
+    return absl::OkStatus();
   }
-  Set(batch.sequence(), &sensor_->applied_sequence);
+  waiting_.push_back({batch.sequence(), packets});
+  if (reader_.full()) TrackWaiting();
   return absl::OkStatus();
 }
 
@@ -287,33 +298,49 @@ void IngestStream::RejectBatch(const v1::SequencedBatch& batch, const BatchError
   rejected->set_reason(error.reason);
   rejected->set_detail(error.detail);
   rejected->set_packets(packets);
+  ++unacknowledged_batches_;
+  Set(batch.sequence(), &sensor_->applied_sequence);
 }
 
-void IngestStream::AddVerdicts(uint64_t sequence) {
-  v1::BatchVerdicts* const out = ack_.add_verdicts();
-  out->set_sequence(sequence);
-  std::string& bytes = *out->mutable_verdicts();
-  bytes.reserve(verdicts_.size());
-  for (const Verdict& verdict : verdicts_) bytes.push_back(static_cast<char>(VerdictByte(verdict)));
-  verdict_bytes_ += bytes.size();
+void IngestStream::AddVerdicts() {
+  std::span<const Verdict> rest(verdicts_);
+  for (const WaitingBatch& batch : waiting_) {
+    v1::BatchVerdicts* const out = ack_.add_verdicts();
+    out->set_sequence(batch.sequence);
+    std::string& bytes = *out->mutable_verdicts();
+    bytes.reserve(batch.packets);
+    for (const Verdict& verdict : rest.first(batch.packets)) {
+      bytes.push_back(static_cast<char>(VerdictByte(verdict)));
+    }
+    rest = rest.subspan(batch.packets);
+  }
+  verdict_bytes_ += verdicts_.size();
 }
 
-void IngestStream::Track(Time now) {
+void IngestStream::TrackWaiting() {
+  if (waiting_.empty()) return;
+  const Time now = service_->clock_->Now();
   const std::span<const Packet> packets = reader_.packets();
   verdicts_.resize(packets.size());
   service_->tracker_->Process({zone_, now, sensor_->index}, packets, verdicts_);
   service_->options_.on_events();
   Add(packets.size(), &sensor_->session_applied_packets);
   Add(packets.size(), &sensor_->applied_packets);
-  Add(1, &sensor_->session_applied_batches);
-  Add(1, &sensor_->applied_batches);
+  Add(waiting_.size(), &sensor_->session_applied_batches);
+  Add(waiting_.size(), &sensor_->applied_batches);
   Set(reader_.newest(), &sensor_->last_packet);
   if (clock_ == ZoneClock::kServer) {
     Set(std::max<int64_t>((now - reader_.newest()).count(), 0), &sensor_->lag_ns);
   }
+  if (wants_verdicts_) AddVerdicts();
+  Set(waiting_.back().sequence, &sensor_->applied_sequence);
+  unacknowledged_batches_ += waiting_.size();
+  waiting_.clear();
+  reader_.Clear();
 }
 
 void IngestStream::HandleHeartbeat(const v1::Heartbeat& heartbeat) {
+  TrackWaiting();
   Set(service_->clock_->Now(), &sensor_->last_message);
   if (heartbeat.time_unix_ns() != 0) {
     const auto nanos =

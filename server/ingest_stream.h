@@ -52,10 +52,11 @@ class IngestStream {
   absl::Status HandleHello(const v1::Hello& hello);
   absl::Status HandleBatch(const v1::SequencedBatch& batch);
   void HandleHeartbeat(const v1::Heartbeat& heartbeat);
-  // Gives the packets that reader_ has to the tracker.
-  void Track(Time now);
+  // Gives the packets of the batches that wait to the tracker, together: the more, the
+  // less each costs.
+  void TrackWaiting();
   void RejectBatch(const v1::SequencedBatch& batch, const BatchError& error);
-  void AddVerdicts(uint64_t sequence);
+  void AddVerdicts();
   // The client does not read its acks: no more is read from it.
   bool OwesTooMuch() const { return writing_ && verdict_bytes_ >= kVerdictBytesMax; }
 
@@ -91,6 +92,14 @@ class IngestStream {
   bool wants_verdicts_ = false;
   size_t verdict_bytes_ = 0;
 
+  // Batches whose packets wait in reader_ to be tracked, and the last sequence that was
+  // received: the one before them has been applied.
+  struct WaitingBatch {
+    uint64_t sequence;
+    size_t packets;
+  };
+  std::vector<WaitingBatch> waiting_;
+  uint64_t received_sequence_ = 0;
   PacketReader reader_;
   std::vector<Verdict> verdicts_;
   // First block of the arena that messages are parsed into; reused for each.

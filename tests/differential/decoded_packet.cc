@@ -24,7 +24,8 @@ const Packet* DecodedPackets::Take(const sensor::Frame& frame) {
   }
   builder_.Append(decoded_.packet);
   const v1::PacketBatch batch = builder_.Take();
-  const std::optional<BatchError> error = reader_.Read(batch, 1);
+  reader_.Clear();
+  const std::optional<BatchError> error = reader_.Append(batch, 1);
   CT_CHECK(!error.has_value());
   return &reader_.packets().front();
 }

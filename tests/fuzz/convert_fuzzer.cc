@@ -113,7 +113,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   v1::PacketBatch batch;
   if (!batch.ParseFromArray(bytes, static_cast<int>(size))) return 0;
   PacketReader reader;
-  if (const auto error = reader.Read(batch, kPacketsMax)) {
+  if (const auto error = reader.Append(batch, kPacketsMax)) {
     CheckError(*error);
     return 0;
   }

@@ -87,6 +87,57 @@ TEST_F(VerdictsTest, EachPacketOfEachAppliedBatchHasOne) {
   EXPECT_THAT(second->verdicts(), IsEmpty());
 }
 
+// The server tracks together what comes together; no answer shows it.
+TEST_F(VerdictsTest, BatchesThatComeTogetherAreAnsweredEach) {
+  constexpr uint64_t kBatches = 300;
+  const auto is_bad = [](uint64_t sequence) { return sequence % 50 == 0; };
+  const auto packets_of = [](uint64_t sequence) { return 1 + sequence % 3; };
+  WireSensor sensor(channel());
+  ASSERT_TRUE(sensor.Send(HelloForVerdicts()));
+  uint64_t duplicates = 0;
+  for (uint64_t sequence = 1; sequence <= kBatches; ++sequence) {
+    const auto port = static_cast<uint16_t>(1000 + sequence);
+    BatchWriter batch;
+    batch.Tcp(0, kClient, port, kServer, 80, tcp_flag::kSyn, 1, 0);
+    for (uint64_t i = 1; i < packets_of(sequence); ++i) {
+      batch.Tcp(1, kServer, 80, kClient, port, tcp_flag::kSyn | tcp_flag::kAck, 1, 2);
+    }
+    v1::IngestRequest request = batch.Request(sequence);
+    if (is_bad(sequence)) request.mutable_batch()->mutable_packets()->add_source(1);
+    ASSERT_TRUE(sensor.Send(request));
+    if (sequence % 7 != 0) continue;
+    ASSERT_TRUE(sensor.Send(request));
+    duplicates += static_cast<uint64_t>(request.batch().packets().kind_size());
+  }
+  sensor.HalfClose();
+  uint64_t judged = 0;
+  uint64_t rejected = 0;
+  uint64_t applied = 0;
+  while (const auto response = sensor.Receive()) {
+    applied = response->ack().applied_sequence();
+    for (const v1::RejectedBatch& batch : response->ack().rejected()) {
+      EXPECT_EQ(batch.sequence(), rejected += 50);
+    }
+    for (const v1::BatchVerdicts& batch : response->ack().verdicts()) {
+      if (is_bad(++judged)) ++judged;
+      ASSERT_EQ(batch.sequence(), judged);
+      EXPECT_LE(judged, applied);
+      const std::vector<PacketVerdict> verdicts = Decode(batch.verdicts());
+      ASSERT_EQ(verdicts.size(), packets_of(judged));
+      EXPECT_EQ(verdicts[0], VerdictsOfSomeOfEach()[0]) << judged;
+      for (size_t i = 1; i < verdicts.size(); ++i) {
+        EXPECT_EQ(verdicts[i], VerdictsOfSomeOfEach()[1]) << judged;
+      }
+    }
+  }
+  EXPECT_TRUE(sensor.Finish().ok());
+  EXPECT_EQ(applied, kBatches);
+  EXPECT_EQ(judged, kBatches - 1);
+  EXPECT_EQ(rejected, kBatches);
+  EXPECT_EQ(SensorRow("a").duplicate_packets(), duplicates);
+  EXPECT_EQ(server().tracker().connections(), kBatches - kBatches / 50);
+}
+
 TEST_F(VerdictsTest, WhoDoesNotAskGetsNone) {
   WireSensor sensor(channel());
   ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));

@@ -65,7 +65,7 @@ TEST(PacketReaderTest, ReadsEveryFixedColumn) {
   PacketReader reader;
   v1::PacketBatch batch = Ipv4Batch();
   batch.set_shape(1, Shape(500, 5, 6) | 0x2Au << 24);
-  ASSERT_FALSE(reader.Read(batch, kPacketsMax).has_value());
+  ASSERT_FALSE(reader.Append(batch, kPacketsMax).has_value());
   ASSERT_EQ(reader.packets().size(), 2u);
   const Packet& packet = reader.packets()[1];
   EXPECT_EQ(UnixNanos(packet.time), 1'000'000'007);
@@ -86,7 +86,7 @@ TEST(PacketReaderTest, ReadsEveryFixedColumn) {
 
 TEST(PacketReaderTest, ReadsIpv6AddressesInNetworkByteOrder) {
   PacketReader reader;
-  ASSERT_FALSE(reader.Read(Ipv6Batch(), kPacketsMax).has_value());
+  ASSERT_FALSE(reader.Append(Ipv6Batch(), kPacketsMax).has_value());
   const Packet& packet = reader.packets()[0];
   EXPECT_EQ(packet.family, Family::kIpv6);
   EXPECT_EQ(packet.source, (Address{0x2000000000000000, 1}));
@@ -114,7 +114,7 @@ TEST(PacketReaderTest, ReadsEverySparseColumn) {
   batch.mutable_icmp_errors()->add_protocol(kProtocolUdp);
   batch.mutable_malformed()->add_index(3);
   batch.mutable_malformed()->add_reason(v1::INVALID_REASON_TRANSPORT_TRUNCATED);
-  const auto error = reader.Read(batch, kPacketsMax);
+  const auto error = reader.Append(batch, kPacketsMax);
   ASSERT_FALSE(error.has_value()) << error->detail;
   const std::span<const Packet> packets = reader.packets();
   EXPECT_EQ(packets[0].total_length, 70'000u);
@@ -150,7 +150,8 @@ TEST(PacketReaderTest, ReadsTheChunksOfEachSctpPacket) {
     MakeSctp(2, &batch);
     AddChunk(0, 0x0301, &batch);
     for (uint32_t i = 0; i < chunks; ++i) AddChunk(2, i % 256 << 8 | 10, &batch);
-    const auto error = reader.Read(batch, kPacketsMax);
+    reader.Clear();
+    const auto error = reader.Append(batch, kPacketsMax);
     ASSERT_FALSE(error.has_value()) << error->detail;
     const std::span<const Packet> packets = reader.packets();
     EXPECT_EQ(packets[0].sequence, 100u);
@@ -173,11 +174,12 @@ TEST(PacketReaderTest, ChunksOfAPacketHaveALimit) {
   for (uint32_t i = 0; i < 16'384; ++i) AddChunk(0, 3, &batch);
   AddChunk(1, 3, &batch);
   PacketReader reader;
-  ASSERT_FALSE(reader.Read(batch, kPacketsMax).has_value());
+  ASSERT_FALSE(reader.Append(batch, kPacketsMax).has_value());
   EXPECT_EQ(reader.packets()[0].chunks().size(), 16'384u);
   batch.mutable_sctp_chunks()->set_index(16'384, 0);
   AddChunk(1, 3, &batch);
-  const auto error = reader.Read(batch, kPacketsMax);
+  reader.Clear();
+  const auto error = reader.Append(batch, kPacketsMax);
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->reason, v1::BATCH_REJECTION_VALUE);
   EXPECT_EQ(error->detail, "column sctp_chunks.index: packet 0 has more than 16384 chunks");
@@ -200,9 +202,54 @@ v1::PacketBatch LongBatch() {
   return batch;
 }
 
+TEST(PacketReaderTest, GathersBatches) {
+  PacketReader reader;
+  v1::PacketBatch later = Ipv4Batch();
+  later.set_base_time_unix_ns(2'000'000'000);
+  ASSERT_FALSE(reader.Append(later, kPacketsMax).has_value());
+  ASSERT_FALSE(reader.Append(Ipv6Batch(), kPacketsMax).has_value());
+  // What is rejected, in its first column or its last, leaves the others alone.
+  v1::PacketBatch bad = Ipv4Batch();
+  bad.set_layout(v1::PACKET_LAYOUT_UNSPECIFIED);
+  EXPECT_TRUE(reader.Append(bad, kPacketsMax).has_value());
+  bad = Ipv4Batch();
+  AddOptions(&bad, 0, 0x200);
+  EXPECT_TRUE(reader.Append(bad, kPacketsMax).has_value());
+  ASSERT_EQ(reader.packets().size(), 4u);
+  EXPECT_EQ(reader.packets()[1].source, Ipv4Address(0x0A000001));
+  EXPECT_EQ(reader.packets()[3].source, (Address{0x2000000000000000, 1}));
+  EXPECT_EQ(UnixNanos(reader.newest()), 2'000'000'007);
+  EXPECT_FALSE(reader.full());
+  reader.Clear();
+  EXPECT_TRUE(reader.packets().empty());
+  EXPECT_EQ(reader.newest(), kNeverYet);
+}
+
+TEST(PacketReaderTest, IsFullOfManyPackets) {
+  PacketReader reader;
+  size_t count = 0;
+  for (; !reader.full(); count += kLongBatch) {
+    ASSERT_LT(count, PacketReader::kFullPackets);
+    ASSERT_FALSE(reader.Append(LongBatch(), kLongBatch).has_value());
+  }
+  EXPECT_GE(count, PacketReader::kFullPackets);
+  EXPECT_EQ(reader.packets().size(), count);
+}
+
+TEST(PacketReaderTest, IsFullWhenPacketsPointToMore) {
+  PacketReader reader;
+  v1::PacketBatch batch = Ipv4Batch();
+  MakeSctp(1, &batch);
+  AddChunk(1, 3, &batch);
+  ASSERT_FALSE(reader.Append(batch, kPacketsMax).has_value());
+  EXPECT_TRUE(reader.full());
+  reader.Clear();
+  EXPECT_FALSE(reader.full());
+}
+
 TEST(PacketReaderTest, FindsAFaultWhereverItIs) {
   PacketReader reader;
-  ASSERT_FALSE(reader.Read(LongBatch(), kLongBatch).has_value());
+  ASSERT_FALSE(reader.Append(LongBatch(), kLongBatch).has_value());
   struct Fault {
     uint32_t kind;
     uint32_t shape;
@@ -224,13 +271,13 @@ TEST(PacketReaderTest, FindsAFaultWhereverItIs) {
       v1::PacketBatch batch = LongBatch();
       batch.set_kind(place, fault.kind);
       batch.set_shape(place, fault.shape);
-      const auto error = reader.Read(batch, kLongBatch);
+      const auto error = reader.Append(batch, kLongBatch);
       ASSERT_TRUE(error.has_value()) << name;
       EXPECT_NE(error->detail.find(name), std::string::npos) << error->detail;
     }
     v1::PacketBatch batch = LongBatch();
     AddOptions(&batch, static_cast<uint32_t>(place), 0x200);
-    const auto error = reader.Read(batch, kLongBatch);
+    const auto error = reader.Append(batch, kLongBatch);
     ASSERT_TRUE(error.has_value()) << name;
     EXPECT_NE(error->detail.find(name + " is 0, but"), std::string::npos) << error->detail;
   }
@@ -249,7 +296,7 @@ TEST(PacketReaderTest, ReadsTheRowsOfALongBatchEachByItself) {
     batch.mutable_long_lengths()->add_network_header_length(20);
   }
   PacketReader reader;
-  const auto error = reader.Read(batch, kLongBatch);
+  const auto error = reader.Append(batch, kLongBatch);
   ASSERT_FALSE(error.has_value()) << error->detail;
   EXPECT_EQ(UnixNanos(reader.newest()), 1'000'001'000);
   for (uint32_t i = 0; i < kLongBatch; ++i) {
@@ -258,7 +305,8 @@ TEST(PacketReaderTest, ReadsTheRowsOfALongBatchEachByItself) {
     EXPECT_EQ(reader.packets()[i].payload_length, is_long ? 69'960 + i : 12) << i;
   }
   // What the batch before left behind is not seen.
-  ASSERT_FALSE(reader.Read(Ipv4Batch(), kLongBatch).has_value());
+  reader.Clear();
+  ASSERT_FALSE(reader.Append(Ipv4Batch(), kLongBatch).has_value());
   EXPECT_EQ(reader.packets().size(), 2u);
   EXPECT_EQ(reader.packets()[0].total_length, 52u);
 }
@@ -277,9 +325,9 @@ TEST_P(PacketReaderBadBatchTest, IsRejectedAndSaysWhy) {
   const BadBatch& row = GetParam();
   v1::PacketBatch batch = row.ipv6 ? Ipv6Batch() : Ipv4Batch();
   PacketReader reader;
-  ASSERT_FALSE(reader.Read(batch, kPacketsMax).has_value());
+  ASSERT_FALSE(reader.Append(batch, kPacketsMax).has_value());
   row.spoil(&batch);
-  const auto error = reader.Read(batch, kPacketsMax);
+  const auto error = reader.Append(batch, kPacketsMax);
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->reason, row.reason) << error->detail;
   EXPECT_NE(error->detail.find(row.detail), std::string::npos) << error->detail;
