@@ -44,23 +44,21 @@ uint16_t Classifier::SlotOf(const Key& key) const {
 
 uint64_t Classifier::HashOf(const Key& key) const { return TableHash(table_secret_, key); }
 
-Classifier::Run Classifier::Classify(std::span<const Packet> packets, Time server_now,
-                                     Time* packet_now, std::span<Arrival> arrivals,
+Classifier::Run Classifier::Classify(std::span<const Packet> packets, std::span<Arrival> arrivals,
                                      std::span<Verdict> verdicts) const {
   return packets[0].family == Family::kIpv4
-             ? ClassifyFamily<Family::kIpv4>(packets, server_now, packet_now, arrivals, verdicts)
-             : ClassifyFamily<Family::kIpv6>(packets, server_now, packet_now, arrivals, verdicts);
+             ? ClassifyFamily<Family::kIpv4>(packets, arrivals, verdicts)
+             : ClassifyFamily<Family::kIpv6>(packets, arrivals, verdicts);
 }
 
 template <Family kFamily>
-Classifier::Run Classifier::ClassifyFamily(std::span<const Packet> packets, Time server_now,
-                                           Time* packet_now, std::span<Arrival> arrivals,
+Classifier::Run Classifier::ClassifyFamily(std::span<const Packet> packets,
+                                           std::span<Arrival> arrivals,
                                            std::span<Verdict> verdicts) const {
   // In blocks, so that the bytes to hash are written some time before they are
   // read: a load that needs several young stores waits for all of them.
   constexpr size_t kBlock = 64;
   std::array<SlotHashInput, kBlock> inputs = {};
-  Time now = *packet_now;
   Run run;
   size_t end = 0;
   do {
@@ -71,8 +69,6 @@ Classifier::Run Classifier::ClassifyFamily(std::span<const Packet> packets, Time
       if (packet.family != kFamily) break;
       Arrival& arrival = arrivals[run.count];
       SlotHashInput* const input = &inputs[run.count - begin];
-      now = std::max(now, packet.time);
-      arrival.now = clock_ == ZoneClock::kServer ? server_now : now;
       arrival.slot = 0;
       arrival.is_error = false;
       if (HasPorts(packet.protocol) && (packet.flags & packet_flag::kMalformed) == 0) {
@@ -86,7 +82,6 @@ Classifier::Run Classifier::ClassifyFamily(std::span<const Packet> packets, Time
     const size_t count = run.count - begin;
     Hash<kFamily>(packets.subspan(begin, count), inputs, arrivals.subspan(begin, count));
   } while (run.count == end && end < packets.size());
-  *packet_now = now;
   return run;
 }
 

@@ -12,14 +12,13 @@
 
 namespace conntrack {
 
-struct Arrival {
+// Two in a cache line, which are visited in any order.
+struct alignas(32) Arrival {
   // Instead of a slot: the verdict does not depend on a connection.
   static constexpr uint16_t kDecided = UINT16_MAX;
 
   // Of the packet's key, or of the quote's in an ICMP error.
   KeyWords words;
-  // The zone's clock for this packet.
-  Time now;
   uint32_t hash = 0;
   // Where the record may be; Slot::PrefetchRecords sets it.
   uint32_t candidate = 0;
@@ -36,11 +35,11 @@ struct Arrival {
     return {destination, source};
   }
 };
-static_assert(sizeof(Arrival) == 40);
+static_assert(sizeof(Arrival) == 32);
 
 class SlotHashInput;
 
-// Finds words, hash, slot, direction and time of packets.
+// Finds words, hash, slot and direction of packets.
 class Classifier {
  public:
   Classifier(uint64_t slot_hash_seed, uint32_t slot_count, uint64_t table_secret, const Zone& zone)
@@ -48,8 +47,7 @@ class Classifier {
         table_secret_(table_secret),
         slot_mask_(slot_count - 1),
         zone_id_(zone.id),
-        zone_(zone.index),
-        clock_(zone.clock) {}
+        zone_(zone.index) {}
 
   // What Classify did.
   struct Run {
@@ -60,17 +58,16 @@ class Classifier {
   };
 
   // Sets `arrivals`, or verdicts; the spans are parallel and not empty.
-  // `*packet_now` is what a packet clock says, and moves with the packets.
-  Run Classify(std::span<const Packet> packets, Time server_now, Time* packet_now,
-               std::span<Arrival> arrivals, std::span<Verdict> verdicts) const;
+  Run Classify(std::span<const Packet> packets, std::span<Arrival> arrivals,
+               std::span<Verdict> verdicts) const;
 
   uint16_t SlotOf(const Key& key) const;
   uint64_t HashOf(const Key& key) const;
 
  private:
   template <Family kFamily>
-  Run ClassifyFamily(std::span<const Packet> packets, Time server_now, Time* packet_now,
-                     std::span<Arrival> arrivals, std::span<Verdict> verdicts) const;
+  Run ClassifyFamily(std::span<const Packet> packets, std::span<Arrival> arrivals,
+                     std::span<Verdict> verdicts) const;
   // TCP, UDP and others whose connections are told apart by ports.
   template <Family kFamily>
   void ClassifyPorts(const Packet& packet, Arrival* arrival, SlotHashInput* input) const;
@@ -87,7 +84,6 @@ class Classifier {
   const uint32_t slot_mask_;
   const uint32_t zone_id_;
   const ZoneIndex zone_;
-  const ZoneClock clock_;
 };
 
 // What packets that are tracked together share. The spans are parallel.
@@ -95,9 +91,16 @@ struct Arrivals {
   Family family;
   Zone* zone;
   uint16_t sensor;
+  // The server's clock.
+  Time server_now;
+  // Of a zone on packet time: its clock for each packet. Empty for others.
+  std::span<const Time> packet_now;
   std::span<const Packet> packets;
   std::span<Arrival> arrivals;
   std::span<Verdict> verdicts;
+
+  // The zone's clock for a packet.
+  Time NowOf(size_t place) const { return packet_now.empty() ? server_now : packet_now[place]; }
 };
 
 }  // namespace conntrack

@@ -114,12 +114,14 @@ void Slot::Track(std::span<const uint16_t> places, const Arrivals& batch, Packet
     const Packet& packet = batch.packets[place];
     const Arrival& arrival = batch.arrivals[place];
     Verdict& verdict = batch.verdicts[place];
-    if (expiry.next() > arrival.now &&
-        TrackPlain(packet, arrival, batch, &table, &expiry, &verdict)) {
+    const Time now = batch.NowOf(place);
+    if (expiry.next() > now &&
+        TrackPlain(packet, arrival, now, batch, &table, &expiry, &verdict)) {
       ++plain;
       continue;
     }
-    verdict = TrackAny({packet, arrival, batch.zone, batch.sensor, batch.family, &table, &expiry});
+    verdict =
+        TrackAny({packet, arrival, now, batch.zone, batch.sensor, batch.family, &table, &expiry});
     counts->Count(verdict);
   }
   counts->by_verdict[static_cast<size_t>(VerdictKind::kEstablished)] += plain;
@@ -143,8 +145,9 @@ void Slot::SetTimeLeft(RecordHandle handle, Record* record, Duration left, Time 
   record->timeout_ms = Milliseconds(std::min(since_seen + left, kTimeoutMost));
 }
 
-inline bool Slot::TrackPlain(const Packet& packet, const Arrival& arrival, const Arrivals& batch,
-                             Table* table, Expiry* expiry, Verdict* verdict) {
+inline bool Slot::TrackPlain(const Packet& packet, const Arrival& arrival, Time now,
+                             const Arrivals& batch, Table* table, Expiry* expiry,
+                             Verdict* verdict) {
   const bool udp = packet.protocol == kProtocolUdp;
   const bool tcp = packet.protocol == kProtocolTcp && IsPlainAck(packet.tcp_flags);
   if (!(udp || tcp) || (packet.flags & packet_flag::kChecksumBad) != 0) return false;
@@ -158,7 +161,7 @@ inline bool Slot::TrackPlain(const Packet& packet, const Arrival& arrival, const
   Duration timeout;
   if (udp) {
     const ProtocolResult result =
-        UpdateUdp(record.udp, /*seen_reply=*/true, assured, arrival.now, settings);
+        UpdateUdp(record.udp, /*seen_reply=*/true, assured, now, settings);
     if (result.assured) return false;
     timeout = result.timeout;
   } else if (!assured ||
@@ -166,15 +169,15 @@ inline bool Slot::TrackPlain(const Packet& packet, const Arrival& arrival, const
     return false;
   }
   Count(packet, &record.counters[Index(direction)]);
-  SetDeadline(HandleOf(batch.family, arrival.candidate), &record, timeout, arrival.now, expiry);
+  SetDeadline(HandleOf(batch.family, arrival.candidate), &record, timeout, now, expiry);
   *verdict = {VerdictKind::kEstablished, direction};
   return true;
 }
 
 Verdict Slot::TrackAny(const Visit& visit) {
-  if (visit.expiry->next() <= visit.now()) {
+  if (visit.expiry->next() <= visit.now) {
     size_t expired = 0;
-    ExpireDue(visit.expiry, visit.now(), SIZE_MAX, &expired);
+    ExpireDue(visit.expiry, visit.now, SIZE_MAX, &expired);
   }
   return visit.arrival.is_error ? TrackError(visit) : TrackPacket(visit);
 }
@@ -216,7 +219,7 @@ Verdict Slot::TrackError(const Visit& visit) {
                   .cause = EventCause::kPacket,
                   .changes = std::exchange(record.sctp.untold_changes, uint8_t{0}),
                   .time = packet.time,
-                  .now = visit.now()});
+                  .now = visit.now});
   }
   const Direction quoted_direction = DirectionIn(record, arrival);
   return {VerdictKind::kRelated,
@@ -227,7 +230,7 @@ Verdict Slot::Create(const Visit& visit) {
   const Packet& packet = visit.packet;
   Zone& zone = *visit.zone;
   Record begun;
-  const ProtocolResult result = BeginProtocol(packet, visit.now(), zone.settings, &begun);
+  const ProtocolResult result = BeginProtocol(packet, visit.now, zone.settings, &begun);
   if (result.action == ProtocolAction::kInvalid) return Invalid(result.reason);
   if (!TakePlace(visit)) return {VerdictKind::kTableFull};
 
@@ -242,14 +245,14 @@ Verdict Slot::Create(const Visit& visit) {
   Record& record = table.record(index);
   Extra& extra = table.extra(index);
   extra.id = NewId();
-  extra.created = visit.now();
+  extra.created = visit.now;
   extra.zone_id = zone.id;
-  SetDeadline(handle, &record, result.timeout, visit.now(), visit.expiry);
+  SetDeadline(handle, &record, result.timeout, visit.now, visit.expiry);
   CountBegun(handle, &zone);
   Emit(handle, {.type = EventType::kNew,
                 .cause = EventCause::kPacket,
                 .time = packet.time,
-                .now = visit.now(),
+                .now = visit.now,
                 .packet = &packet});
   return Accepted(Direction::kOriginal, false);
 }
@@ -279,8 +282,8 @@ bool Slot::TakePlace(const Visit& visit) {
   // between.
   Remove(victim, {.type = EventType::kDestroy,
                   .cause = EventCause::kEvicted,
-                  .time = visit.now(),
-                  .now = visit.now()});
+                  .time = visit.now,
+                  .now = visit.now});
   return true;
 }
 
@@ -305,12 +308,12 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Visit& visi
   const Verdict accepted = Accepted(direction, record.Has(status_bit::kSeenReply));
   const size_t gauge = GaugeOf(record);
   const ProtocolResult result =
-      UpdateProtocol(packet, direction, visit.now(), zone.settings, &record);
+      UpdateProtocol(packet, direction, visit.now, zone.settings, &record);
   Change change{.type = EventType::kUpdate,
                 .cause = EventCause::kPacket,
                 .changes = result.changes,
                 .time = packet.time,
-                .now = visit.now(),
+                .now = visit.now,
                 .packet = &packet};
   if (result.assured) {
     visit.table->SetAssured(IndexOf(handle));
@@ -319,7 +322,7 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Visit& visi
   switch (result.action) {
     case ProtocolAction::kInvalid:
       if (result.lower_timeout) {
-        SetTimeLeft(handle, &record, result.timeout, visit.now(), visit.expiry);
+        SetTimeLeft(handle, &record, result.timeout, visit.now, visit.expiry);
       }
       MoveGauge(&zone, gauge, record);
       return Invalid(result.reason);
@@ -344,7 +347,7 @@ Verdict Slot::Update(RecordHandle handle, Direction direction, const Visit& visi
     return accepted;
   }
   if (result.action == ProtocolAction::kAccept && !record.Has(status_bit::kFixedTimeout)) {
-    SetDeadline(handle, &record, result.timeout, visit.now(), visit.expiry);
+    SetDeadline(handle, &record, result.timeout, visit.now, visit.expiry);
   }
   if (direction == Direction::kReply && !record.Has(status_bit::kSeenReply)) {
     record.status |= status_bit::kSeenReply;

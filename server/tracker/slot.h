@@ -151,6 +151,8 @@ class Slot {
   struct Visit {
     const Packet& packet;
     const Arrival& arrival;
+    // The zone's clock.
+    Time now;
     Zone* zone;
     uint16_t sensor;
     // The packet's, and the table of that family.
@@ -159,7 +161,6 @@ class Slot {
     // The zone's.
     Expiry* expiry;
 
-    Time now() const { return arrival.now; }
     const ZoneSettings& settings() const { return zone->settings; }
   };
 
@@ -183,8 +184,9 @@ class Slot {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tracks what most packets are: a plain ACK of an assured connection, or UDP that
   // changes no status. False, and nothing changed, for all others.
-  bool TrackPlain(const Packet& packet, const Arrival& arrival, const Arrivals& batch, Table* table,
-                  Expiry* expiry, Verdict* verdict) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool TrackPlain(const Packet& packet, const Arrival& arrival, Time now, const Arrivals& batch,
+                  Table* table, Expiry* expiry, Verdict* verdict)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Every other, once what is due has expired.
   Verdict TrackAny(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Verdict TrackPacket(const Visit& visit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -22,12 +22,22 @@ constexpr size_t kBundlePackets = 8;
 // Memory of one thread for the packets of one chunk.
 struct Tracker::Scratch {
   std::vector<Arrival> arrivals;
+  // Of a zone on packet time: its clock for each packet.
+  std::vector<Time> packet_now;
   // Places of packets in the chunk, ordered by slot, then by place.
   std::vector<uint16_t> order;
   // The slots that have packets.
   std::vector<Group> groups;
   // By slot: where its packets begin in `order`.
   std::vector<uint32_t> begin;
+
+  // Moves a packet clock that says `now` along with the packets.
+  void FillPacketNow(std::span<const Packet> packets, Time now) {
+    for (const Packet& packet : packets) {
+      now = std::max(now, packet.time);
+      packet_now.push_back(now);
+    }
+  }
 
   // Orders the packets that are not decided.
   void OrderBySlot(uint32_t slot_count) {
@@ -142,20 +152,28 @@ void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
   while (!packets.empty()) {
     const size_t most = std::min(packets.size(), kChunkPackets);
     scratch.arrivals.resize(most);
-    Time packet_now = zone.now.load(std::memory_order_relaxed);
-    const Classifier::Run run = classifier.Classify(
-        packets.first(most), batch.server_now, &packet_now, scratch.arrivals, verdicts.first(most));
+    const Classifier::Run run =
+        classifier.Classify(packets.first(most), scratch.arrivals, verdicts.first(most));
     scratch.arrivals.resize(run.count);
-    const Arrivals arrivals{packets[0].family, &zone,
-                            batch.sensor,      packets.first(run.count),
-                            scratch.arrivals,  verdicts.first(run.count)};
+    scratch.packet_now.clear();
+    if (zone.clock == ZoneClock::kPacket) {
+      scratch.FillPacketNow(packets.first(run.count), zone.now.load(std::memory_order_relaxed));
+    }
+    const Arrivals arrivals{.family = packets[0].family,
+                            .zone = &zone,
+                            .sensor = batch.sensor,
+                            .server_now = batch.server_now,
+                            .packet_now = scratch.packet_now,
+                            .packets = packets.first(run.count),
+                            .arrivals = scratch.arrivals,
+                            .verdicts = verdicts.first(run.count)};
     PacketCounts counts;
     if (run.decided > 0) CountDecided(arrivals, &counts);
     scratch.OrderBySlot(options_.slot_count);
     TrackChunk(arrivals, scratch, &counts);
     // Only now: Expire, in another thread, must not use a time that packets not
     // yet tracked come before.
-    if (zone.clock == ZoneClock::kPacket) zone.Advance(packet_now);
+    if (zone.clock == ZoneClock::kPacket) zone.Advance(scratch.packet_now.back());
     zone.Add(counts);
     packets = packets.subspan(run.count);
     verdicts = verdicts.subspan(run.count);
