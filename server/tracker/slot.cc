@@ -115,8 +115,7 @@ void Slot::Track(std::span<const uint16_t> places, const Arrivals& batch, Packet
     const Arrival& arrival = batch.arrivals[place];
     Verdict& verdict = batch.verdicts[place];
     const Time now = batch.NowOf(place);
-    if (expiry.next() > now &&
-        TrackPlain(packet, arrival, now, batch, &table, &expiry, &verdict)) {
+    if (expiry.next() > now && TrackPlain(packet, arrival, now, batch, &table, &expiry, &verdict)) {
       ++plain;
       continue;
     }
