@@ -92,13 +92,13 @@ class IngestStream {
   bool wants_verdicts_ = false;
   size_t verdict_bytes_ = 0;
 
-  // Batches whose packets wait in reader_ to be tracked, and the last sequence that was
-  // received: the one before them has been applied.
+  // Batches whose packets wait in reader_ to be tracked. None waits for more to come.
   struct WaitingBatch {
     uint64_t sequence;
     size_t packets;
   };
   std::vector<WaitingBatch> waiting_;
+  // The last that was received: waits, or has been applied.
   uint64_t received_sequence_ = 0;
   PacketReader reader_;
   std::vector<Verdict> verdicts_;
