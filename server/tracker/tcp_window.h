@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 
 #include "server/tracker/connection.h"
 #include "server/tracker/packet.h"
@@ -70,8 +71,9 @@ class WindowCheck {
       : question_(question),
         packet_(question.packet),
         tcp_(*tcp),
-        sender_(*(tcp->peer.data() + Index(question.direction))),
-        receiver_(*(tcp->peer.data() + Index(Opposite(question.direction)))),
+        // By pointer: GCC would reckon the place of an element anew at each use.
+        sender_(*std::next(tcp->peer.data(), Index(question.direction))),
+        receiver_(*std::next(tcp->peer.data(), Index(Opposite(question.direction)))),
         sequence_(packet_.sequence),
         end_(question.end),
         ack_(packet_.acknowledgment),
