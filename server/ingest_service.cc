@@ -18,12 +18,15 @@ void IngestService::Register(grpc::ServerBuilder* builder) {
 }
 
 void IngestService::Start() {
-  accept_thread_ = std::thread([this] { Accept(); });
+  // Here, and not in the thread, which may be late: gRPC forgets a request that comes
+  // while the server shuts down, and the queue would never end.
+  auto first = std::make_unique<IngestStream>(this);
+  RequestNext(first.get());
+  accept_thread_ =
+      std::thread([this, next = std::move(first)]() mutable { Accept(std::move(next)); });
 }
 
-void IngestService::Accept() {
-  auto next = std::make_unique<IngestStream>(this);
-  RequestNext(next.get());
+void IngestService::Accept(std::unique_ptr<IngestStream> next) {
   void* tag = nullptr;
   bool ok = false;
   while (queue_->Next(&tag, &ok)) {

@@ -77,7 +77,8 @@ class IngestService {
     std::thread thread;
   };
 
-  void Accept();
+  // `next` has been requested.
+  void Accept(std::unique_ptr<IngestStream> next);
   // Waits for a stream to arrive as `next`, unless the queue has ended.
   void RequestNext(IngestStream* next);
   void JoinFinished(bool all);
