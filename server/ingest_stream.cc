@@ -242,7 +242,6 @@ absl::Status IngestStream::HandleHello(const v1::Hello& hello) {
       hello.first_sequence(), hello.acknowledged_packets());
   if (!sensor.ok()) return sensor.status();
   sensor_ = *sensor;
-  received_sequence_ = sensor_->applied_sequence.load(std::memory_order_relaxed);
   zone_ = *zone;
   clock_ = service_->tracker_->zone(zone_).clock;
   wants_verdicts_ = hello.verdicts();
@@ -262,21 +261,26 @@ absl::Status IngestStream::HandleHello(const v1::Hello& hello) {
   return absl::OkStatus();
 }
 
+uint64_t IngestStream::ReceivedSequence() const {
+  return waiting_.empty() ? sensor_->applied_sequence.load(std::memory_order_relaxed)
+                          : waiting_.back().sequence;
+}
+
 absl::Status IngestStream::HandleBatch(const v1::SequencedBatch& batch) {
   Set(service_->clock_->Now(), &sensor_->last_message);
   if (batch.sequence() == 0) return absl::InvalidArgumentError("batch.sequence 0 is below 1");
-  if (batch.sequence() > received_sequence_ + 1) {
+  const uint64_t received = ReceivedSequence();
+  if (batch.sequence() > received + 1) {
     return absl::FailedPreconditionError(
-        absl::StrCat("batch ", batch.sequence(), " after batch ", received_sequence_, ": a gap"));
+        absl::StrCat("batch ", batch.sequence(), " after batch ", received, ": a gap"));
   }
   const uint32_t packets = PacketReader::CountOf(batch.packets());
-  if (batch.sequence() <= received_sequence_) {
+  if (batch.sequence() <= received) {
     Add(packets, &sensor_->session_duplicate_packets);
     Add(packets, &sensor_->duplicate_packets);
     ++unacknowledged_batches_;
     return absl::OkStatus();
   }
-  received_sequence_ = batch.sequence();
   if (const std::optional<BatchError> error =
           reader_.Append(batch.packets(), service_->options_.batch_packets_max)) {
     TrackWaiting();

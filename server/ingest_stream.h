@@ -55,6 +55,8 @@ class IngestStream {
   // Gives the packets of the batches that wait to the tracker, together: the more, the
   // less each costs.
   void TrackWaiting();
+  // The last batch that was received: it waits, or has been applied.
+  uint64_t ReceivedSequence() const;
   void RejectBatch(const v1::SequencedBatch& batch, const BatchError& error);
   void AddVerdicts();
   // The client does not read its acks: no more is read from it.
@@ -98,8 +100,6 @@ class IngestStream {
     size_t packets;
   };
   std::vector<WaitingBatch> waiting_;
-  // The last that was received: waits, or has been applied.
-  uint64_t received_sequence_ = 0;
   PacketReader reader_;
   std::vector<Verdict> verdicts_;
   // First block of the arena that messages are parsed into; reused for each.
