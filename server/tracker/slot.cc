@@ -92,6 +92,8 @@ Time Slot::NowOf(const Record& record, Time server_now) {
 
 void Slot::PrefetchBuckets(std::span<const uint16_t> places, const Arrivals& batch) const {
   const Table& table = TableOf(batch.family);
+  // Another thread may have had it last.
+  Prefetch(&mutex_);
   for (const uint16_t place : places) table.PrefetchBucket(batch.arrivals[place].hash);
 }
 

@@ -12,10 +12,13 @@ namespace {
 
 // Packets handled together: enough to visit each of 256 slots for a good number
 // of packets, few enough to stay in the cache.
-constexpr size_t kChunkPackets = 4096;
+constexpr size_t kChunkPackets = 8192;
 // Packets in one step: enough to wait for their memory together, few enough that
 // what three steps load stays in the first cache.
 constexpr size_t kBundlePackets = 8;
+// Packets from one step of a turn to the next: enough that a thread that waits for
+// another is not woken for little, and keeps away from the lines that it writes.
+constexpr size_t kTurnPackets = 1024;
 
 }  // namespace
 
@@ -142,13 +145,15 @@ absl::Status Tracker::SetZoneSettings(ZoneIndex index,
 }
 
 void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
-                      std::span<Verdict> verdicts) {
+                      std::span<Verdict> verdicts, Turn* turn) {
   CT_CHECK(verdicts.size() == packets.size());
   CT_CHECK(batch.zone < zone_count());
   Zone& zone = *zones_[batch.zone];
   // One for each thread that ever calls, so that no batch allocates.
   thread_local Scratch scratch;
   const Classifier classifier = ClassifierOf(zone);
+  // Packets move this clock, from where those before them left it.
+  if (turn != nullptr && zone.clock == ZoneClock::kPacket) turn->WaitForAll();
   while (!packets.empty()) {
     const size_t most = std::min(packets.size(), kChunkPackets);
     scratch.arrivals.resize(most);
@@ -170,7 +175,7 @@ void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
     PacketCounts counts;
     if (run.decided > 0) CountDecided(arrivals, &counts);
     scratch.OrderBySlot(options_.slot_count);
-    TrackChunk(arrivals, scratch, &counts);
+    TrackChunk(arrivals, scratch, run.count == packets.size(), turn, &counts);
     // Only now: Expire, in another thread, must not use a time that packets not
     // yet tracked come before.
     if (zone.clock == ZoneClock::kPacket) zone.Advance(scratch.packet_now.back());
@@ -178,6 +183,7 @@ void Tracker::Process(const Batch& batch, std::span<const Packet> packets,
     packets = packets.subspan(run.count);
     verdicts = verdicts.subspan(run.count);
   }
+  if (turn != nullptr) turn->LeaveAll();
 }
 
 void Tracker::CountDecided(const Arrivals& batch, PacketCounts* counts) {
@@ -203,7 +209,8 @@ std::span<const Tracker::Group> Tracker::TakeBundle(std::span<const Group>* grou
   return bundle;
 }
 
-void Tracker::TrackChunk(const Arrivals& batch, const Scratch& scratch, PacketCounts* counts) {
+void Tracker::TrackChunk(const Arrivals& batch, const Scratch& scratch, bool is_last, Turn* turn,
+                         PacketCounts* counts) {
   const std::span<const uint16_t> order(scratch.order);
   const auto places = [&](const Group& group) { return order.subspan(group.begin, group.count); };
   // Three steps for each bundle, with those of the bundles before and after it between
@@ -212,12 +219,15 @@ void Tracker::TrackChunk(const Arrivals& batch, const Scratch& scratch, PacketCo
   std::span<const Group> first;
   std::span<const Group> second;
   std::span<const Group> third;
+  size_t tracked = 0;
   do {
     third = std::exchange(second, std::exchange(first, TakeBundle(&rest)));
     for (const Group& group : first) {
       slots_[group.slot]->PrefetchBuckets(places(group), batch);
     }
     for (const Group& group : second) {
+      // Here, and not in the next step, so that the turn before keeps a bundle's distance.
+      if (turn != nullptr) turn->WaitFor(group.slot);
       Slot& slot = *slots_[group.slot];
       const MutexLock lock(&slot.mutex());
       slot.PrefetchRecords(places(group), batch);
@@ -227,6 +237,11 @@ void Tracker::TrackChunk(const Arrivals& batch, const Scratch& scratch, PacketCo
       const MutexLock lock(&slot.mutex());
       slot.Track(places(group), batch, counts);
       Publish(group.slot, slot);
+      tracked += group.count;
+    }
+    if (turn != nullptr && is_last && tracked >= kTurnPackets) {
+      turn->Leave(third.back().slot + 1);
+      tracked = 0;
     }
   } while (!first.empty() || !second.empty());
 }

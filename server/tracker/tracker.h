@@ -29,6 +29,7 @@
 #include "server/tracker/mutex.h"
 #include "server/tracker/packet.h"
 #include "server/tracker/slot.h"
+#include "server/tracker/turn.h"
 #include "server/tracker/verdict.h"
 #include "server/tracker/zone.h"
 
@@ -129,9 +130,13 @@ class Tracker {
   // kTableFull. Time of packet i on a packet clock: the highest time of the
   // zone and of packets 0 to i.
   //
+  // With a turn, the packets come after those of the call before it, which may be
+  // under way in another thread, and before those of the next; the turn is then over.
+  //
   // REQUIRES: verdicts.size() == packets.size(); all packets of one family or
   // not does not matter.
-  void Process(const Batch& batch, std::span<const Packet> packets, std::span<Verdict> verdicts);
+  void Process(const Batch& batch, std::span<const Packet> packets, std::span<Verdict> verdicts,
+               Turn* turn = nullptr);
 
   // Moves the clock of a zone on packet time; nothing for the others.
   void Advance(ZoneIndex zone, Time time) { zones_[zone]->Advance(time); }
@@ -219,10 +224,17 @@ class Tracker {
   void CountDecided(const Arrivals& batch, PacketCounts* counts);
   // Takes the next groups, of some packets together, from the front of `groups`.
   static std::span<const Group> TakeBundle(std::span<const Group>* groups);
-  // Tracks the others slot by slot.
-  void TrackChunk(const Arrivals& batch, const Scratch& scratch, PacketCounts* counts);
+  // Tracks the others slot by slot, each when it is the turn's; lets go of it behind
+  // when these are the last packets of a call.
+  void TrackChunk(const Arrivals& batch, const Scratch& scratch, bool is_last, Turn* turn,
+                  PacketCounts* counts);
   void Publish(uint32_t number, Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(slot.mutex()) {
-    published_[number].sequence.store(slot.events().last_sequence(), std::memory_order_release);
+    std::atomic<uint64_t>& published = published_[number].sequence;
+    const uint64_t last = slot.events().last_sequence();
+    // Only then, so that a line that others read stays with them.
+    if (published.load(std::memory_order_relaxed) != last) {
+      published.store(last, std::memory_order_release);
+    }
   }
 
   const TrackerOptions options_;
