@@ -20,8 +20,8 @@ namespace conntrack {
 // and no allocation once its memory has grown.
 class PacketReader {
  public:
-  // So many packets are worth tracking at once.
-  static constexpr size_t kFullPackets = 4096;
+  // More packets than these are not worth gathering.
+  static constexpr size_t kFullPackets = 8192;
   // The latest base time and heartbeat time, in nanoseconds since the epoch.
   static constexpr uint64_t kTimeMax = uint64_t{1} << 62;
 

@@ -3,8 +3,9 @@
 //
 // Each stream has a thread and a completion queue of its own: measured against
 // callback reactors, a thread that reads, decodes and tracks its own messages
-// carries the most packets. Messages come as bytes and are parsed here, so that
-// one that is no IngestRequest gets a proper answer.
+// carries the most packets. One that cannot keep up gets a second thread, which
+// does the same in turn with it. Messages come as bytes and are parsed here, so
+// that one that is no IngestRequest gets a proper answer.
 //
 // Thread-safe. Order of calls: register with the server builder, Start after
 // the server has started, BeginDrain, grpc::Server::Shutdown, Stop.
@@ -29,7 +30,8 @@
 namespace conntrack {
 
 struct IngestOptions {
-  // Streams at a time; each costs a thread and some 2 MB of memory.
+  // Streams at a time; each costs a thread and some 2 MB of memory, and one that cannot
+  // keep up a second thread and some 2 MB more.
   uint32_t streams_max = 1024;
   uint32_t batch_packets_max = 4096;
   uint32_t message_bytes_max = 4u << 20;

@@ -4,13 +4,13 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 
 #include <algorithm>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "server/convert.h"
+#include "server/ingest_hello.h"
 #include "server/status.h"
 #include "server/tracker/check.h"
 
@@ -27,39 +27,9 @@ constexpr std::chrono::milliseconds kAckDelay{1};
 constexpr std::chrono::milliseconds kQuietInterval{200};
 // Room for the columns of a full batch; a larger one takes more from the heap.
 constexpr size_t kArenaBytes = 512u << 10;
-constexpr size_t kSessionIdMax = 64;
-constexpr size_t kSoftwareMax = 128;
-
-bool IsName(absl::string_view text, size_t size_max, absl::string_view punctuation) {
-  return !text.empty() && text.size() <= size_max &&
-         std::all_of(text.begin(), text.end(), [&](char c) {
-           return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-                  punctuation.find(c) != absl::string_view::npos;
-         });
-}
-
-absl::Status CheckHello(const v1::Hello& hello) {
-  if (!IsName(hello.sensor_id(), kSensorIdMax, "._-")) {
-    return absl::InvalidArgumentError(absl::StrCat("hello.sensor_id \"", hello.sensor_id(),
-                                                   "\" is not 1 to 63 of [A-Za-z0-9._-]"));
-  }
-  if (!IsName(hello.session_id(), kSessionIdMax, "-")) {
-    return absl::InvalidArgumentError(absl::StrCat("hello.session_id \"", hello.session_id(),
-                                                   "\" is not 1 to 64 of [A-Za-z0-9-]"));
-  }
-  if (hello.first_sequence() == 0) {
-    return absl::InvalidArgumentError("hello.first_sequence 0 is below 1");
-  }
-  if (hello.software().size() > kSoftwareMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("hello.software has ", hello.software().size(), " bytes, more than 128"));
-  }
-  if (!v1::Clock_IsValid(hello.clock())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("hello.clock ", static_cast<int>(hello.clock()), " is unknown"));
-  }
-  return absl::OkStatus();
-}
+// So many packets are tracked aside while the other thread receives; for fewer it is not
+// worth waking.
+constexpr size_t kAsidePackets = 1024;
 
 std::optional<ZoneClock> ClockOf(v1::Clock clock) {
   switch (clock) {
@@ -99,12 +69,16 @@ void IngestStream::Request(grpc::ServerCompletionQueue* queue) {
 }
 
 void IngestStream::Run() {
-  Serve();
+  lead_.Take();
+  Begin();
+  lead_.Give();
+  Serve(&lanes_[0]);
+  if (second_thread_.joinable()) second_thread_.join();
   service_->stream_count_.fetch_sub(1);
   finished_.store(true);
 }
 
-void IngestStream::Serve() {
+void IngestStream::Begin() {
   if (service_->stream_count() > service_->options_.streams_max) {
     End(absl::ResourceExhaustedError(
         absl::StrCat("more than ", service_->options_.streams_max, " streams")));
@@ -117,10 +91,49 @@ void IngestStream::Serve() {
   arena_block_.resize(kArenaBytes);
   deadline_ = steady_clock::now() + service_->options_.hello_timeout;
   StartRead();
-  while (WaitAndHandle() == Next::kGoOn) {
+}
+
+void IngestStream::Serve(Lane* lane) {
+  lead_.Take();
+  while (!ended_) {
+    lane_ = lane;
+    switch (WaitAndHandle()) {
+      case Next::kGoOn:
+        break;
+      case Next::kTrack:
+        TrackAside(lane);
+        break;
+      case Next::kEnd:
+        TrackAndSettle();
+        End(status_);
+        break;
+    }
   }
-  TrackWaiting();
-  End(status_);
+  lead_.Give();
+}
+
+bool IngestStream::StartSecondThread() {
+  if (second_thread_.joinable()) return true;
+  try {
+    second_thread_ = std::thread([this] { Serve(&lanes_[1]); });
+  } catch (const std::system_error&) {
+    // The system has none left.
+    return false;
+  }
+  return true;
+}
+
+void IngestStream::TrackAside(Lane* lane) {
+  if (lane->reader.packets().size() < kAsidePackets || !StartSecondThread()) {
+    TrackAndSettle();
+    return;
+  }
+  BeginTurn();
+  lead_.Give();
+  Track(lane);
+  lead_.Take();
+  // The other thread may have done so, and has if the stream has ended.
+  while (std::find(in_flight_.begin(), in_flight_.end(), lane) != in_flight_.end()) Settle();
 }
 
 void IngestStream::StartRead() {
@@ -130,11 +143,13 @@ void IngestStream::StartRead() {
 }
 
 IngestStream::Next IngestStream::WaitAndHandle() {
+  while (!in_flight_.empty() && in_flight_.front()->turn.over()) Settle();
   const bool owes_ack = unacknowledged_batches_ > 0 && !writing_;
   // What waits is tracked as soon as nothing more is at hand.
-  const std::chrono::milliseconds wait = !waiting_.empty() ? std::chrono::milliseconds(0)
-                                         : owes_ack        ? kAckDelay
-                                                           : kQuietInterval;
+  const bool has_packets = !lane_->batches.empty() || !in_flight_.empty();
+  const std::chrono::milliseconds wait = has_packets ? std::chrono::milliseconds(0)
+                                         : owes_ack  ? kAckDelay
+                                                     : kQuietInterval;
   const auto until = std::chrono::system_clock::now() + wait;
   void* tag = nullptr;
   bool ok = false;
@@ -142,8 +157,8 @@ IngestStream::Next IngestStream::WaitAndHandle() {
     case grpc::CompletionQueue::SHUTDOWN:
       return Next::kEnd;
     case grpc::CompletionQueue::TIMEOUT:
-      if (!waiting_.empty()) {
-        TrackWaiting();
+      if (has_packets) {
+        TrackAndSettle();
       } else if (owes_ack) {
         SendAck();
       } else {
@@ -162,7 +177,7 @@ IngestStream::Next IngestStream::WaitAndHandle() {
   }
   if (!status_.ok()) return Next::kEnd;
   if (unacknowledged_batches_ >= kAckBatches && !writing_) SendAck();
-  return Next::kGoOn;
+  return lane_->reader.full() ? Next::kTrack : Next::kGoOn;
 }
 
 void IngestStream::HandleTimeout() {
@@ -262,8 +277,9 @@ absl::Status IngestStream::HandleHello(const v1::Hello& hello) {
 }
 
 uint64_t IngestStream::ReceivedSequence() const {
-  return waiting_.empty() ? sensor_->applied_sequence.load(std::memory_order_relaxed)
-                          : waiting_.back().sequence;
+  if (!lane_->batches.empty()) return lane_->batches.back().sequence;
+  if (!in_flight_.empty()) return in_flight_.back()->batches.back().sequence;
+  return sensor_->applied_sequence.load(std::memory_order_relaxed);
 }
 
 absl::Status IngestStream::HandleBatch(const v1::SequencedBatch& batch) {
@@ -282,13 +298,12 @@ absl::Status IngestStream::HandleBatch(const v1::SequencedBatch& batch) {
     return absl::OkStatus();
   }
   if (const std::optional<BatchError> error =
-          reader_.Append(batch.packets(), service_->options_.batch_packets_max)) {
-    TrackWaiting();
+          lane_->reader.Append(batch.packets(), service_->options_.batch_packets_max)) {
+    TrackAndSettle();
     RejectBatch(batch, *error);
     return absl::OkStatus();
   }
-  waiting_.push_back({batch.sequence(), packets});
-  if (reader_.full()) TrackWaiting();
+  lane_->batches.push_back({batch.sequence(), packets});
   return absl::OkStatus();
 }
 
@@ -306,9 +321,55 @@ void IngestStream::RejectBatch(const v1::SequencedBatch& batch, const BatchError
   Set(batch.sequence(), &sensor_->applied_sequence);
 }
 
-void IngestStream::AddVerdicts() {
-  std::span<const Verdict> rest(verdicts_);
-  for (const WaitingBatch& batch : waiting_) {
+void IngestStream::BeginTurn() {
+  lane_->now = service_->clock_->Now();
+  lane_->turn.Follow(in_flight_.empty() ? nullptr : &in_flight_.back()->turn);
+  in_flight_.push_back(lane_);
+}
+
+void IngestStream::Track(Lane* lane) {
+  const std::span<const Packet> packets = lane->reader.packets();
+  lane->verdicts.resize(packets.size());
+  service_->tracker_->Process({zone_, lane->now, sensor_->index}, packets, lane->verdicts,
+                              &lane->turn);
+  service_->options_.on_events();
+}
+
+void IngestStream::Settle() {
+  Lane* const lane = in_flight_.front();
+  lane->turn.WaitUntilOver();
+  in_flight_.erase(in_flight_.begin());
+  CountApplied(*lane);
+  lane->batches.clear();
+  lane->reader.Clear();
+}
+
+void IngestStream::TrackAndSettle() {
+  if (!lane_->batches.empty()) {
+    BeginTurn();
+    Track(lane_);
+  }
+  while (!in_flight_.empty()) Settle();
+}
+
+void IngestStream::CountApplied(const Lane& lane) {
+  const PacketReader& reader = lane.reader;
+  Add(reader.packets().size(), &sensor_->session_applied_packets);
+  Add(reader.packets().size(), &sensor_->applied_packets);
+  Add(lane.batches.size(), &sensor_->session_applied_batches);
+  Add(lane.batches.size(), &sensor_->applied_batches);
+  Set(reader.newest(), &sensor_->last_packet);
+  if (clock_ == ZoneClock::kServer) {
+    Set(std::max<int64_t>((lane.now - reader.newest()).count(), 0), &sensor_->lag_ns);
+  }
+  if (wants_verdicts_) AddVerdicts(lane);
+  Set(lane.batches.back().sequence, &sensor_->applied_sequence);
+  unacknowledged_batches_ += lane.batches.size();
+}
+
+void IngestStream::AddVerdicts(const Lane& lane) {
+  std::span<const Verdict> rest(lane.verdicts);
+  for (const WaitingBatch& batch : lane.batches) {
     v1::BatchVerdicts* const out = ack_.add_verdicts();
     out->set_sequence(batch.sequence);
     std::string& bytes = *out->mutable_verdicts();
@@ -318,33 +379,11 @@ void IngestStream::AddVerdicts() {
     }
     rest = rest.subspan(batch.packets);
   }
-  verdict_bytes_ += verdicts_.size();
-}
-
-void IngestStream::TrackWaiting() {
-  if (waiting_.empty()) return;
-  const Time now = service_->clock_->Now();
-  const std::span<const Packet> packets = reader_.packets();
-  verdicts_.resize(packets.size());
-  service_->tracker_->Process({zone_, now, sensor_->index}, packets, verdicts_);
-  service_->options_.on_events();
-  Add(packets.size(), &sensor_->session_applied_packets);
-  Add(packets.size(), &sensor_->applied_packets);
-  Add(waiting_.size(), &sensor_->session_applied_batches);
-  Add(waiting_.size(), &sensor_->applied_batches);
-  Set(reader_.newest(), &sensor_->last_packet);
-  if (clock_ == ZoneClock::kServer) {
-    Set(std::max<int64_t>((now - reader_.newest()).count(), 0), &sensor_->lag_ns);
-  }
-  if (wants_verdicts_) AddVerdicts();
-  Set(waiting_.back().sequence, &sensor_->applied_sequence);
-  unacknowledged_batches_ += waiting_.size();
-  waiting_.clear();
-  reader_.Clear();
+  verdict_bytes_ += lane.verdicts.size();
 }
 
 void IngestStream::HandleHeartbeat(const v1::Heartbeat& heartbeat) {
-  TrackWaiting();
+  TrackAndSettle();
   Set(service_->clock_->Now(), &sensor_->last_message);
   if (heartbeat.time_unix_ns() != 0) {
     const auto nanos =
@@ -387,6 +426,7 @@ void IngestStream::StartWrite() {
 }
 
 void IngestStream::End(const absl::Status& status) {
+  ended_ = true;
   if (sensor_ != nullptr && unacknowledged_batches_ > 0) SendAck();
   void* tag = nullptr;
   bool ok = false;

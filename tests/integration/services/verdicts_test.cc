@@ -138,6 +138,70 @@ TEST_F(VerdictsTest, BatchesThatComeTogetherAreAnsweredEach) {
   EXPECT_EQ(server().tracker().connections(), kBatches - kBatches / 50);
 }
 
+// So many packets come at once that two threads serve the stream. Each batch has the next
+// packet of each of many connections, so that each verdict tells when one came too early.
+TEST_F(VerdictsTest, ManyPacketsAtOnceKeepTheirOrder) {
+  constexpr uint64_t kBatches = 90;
+  constexpr uint32_t kConnections = 2'000;
+  constexpr uint64_t kBad = 31;
+  constexpr uint64_t kTwice = 52;
+  const auto batch_of = [](uint64_t number) {
+    BatchWriter batch;
+    for (uint32_t i = 0; i < kConnections; ++i) {
+      const uint32_t client = kClient + 256 * i;
+      if (number == 0) {
+        batch.Tcp(0, client, 1000, kServer, 80, tcp_flag::kSyn, 1, 0);
+      } else if (number == 1) {
+        batch.Tcp(1, kServer, 80, client, 1000, tcp_flag::kSyn | tcp_flag::kAck, 1, 2);
+      } else if (number < kBatches - 2) {
+        batch.Tcp(2, client, 1000, kServer, 80, tcp_flag::kAck, 2, 2);
+      } else if (number == kBatches - 2) {
+        batch.Tcp(3, client, 1000, kServer, 80, tcp_flag::kRst, 2, 0);
+      } else {
+        batch.Tcp(4, client, 1000, kServer, 80, tcp_flag::kSyn, 1'000'000, 0);
+      }
+    }
+    return batch;
+  };
+  const PacketVerdict original = {.verdict = v1::VERDICT_ESTABLISHED,
+                                  .direction = v1::DIRECTION_ORIGINAL};
+  const std::vector<PacketVerdict>& some = VerdictsOfSomeOfEach();
+  for (const v1::Clock clock : {v1::CLOCK_SERVER, v1::CLOCK_PACKET}) {
+    const std::string id = v1::Clock_Name(clock);
+    std::vector<v1::IngestRequest> requests = {HelloRequest(id, clock)};
+    requests[0].mutable_hello()->set_verdicts(true);
+    requests[0].mutable_hello()->set_clock(clock);
+    for (uint64_t number = 0; number < kBatches; ++number) {
+      if (requests.size() == kBad) {
+        requests.push_back(SomeOfEach().Request(kBad));
+        requests.back().mutable_batch()->mutable_packets()->add_source(1);
+      }
+      requests.push_back(batch_of(number).Request(requests.size() - (number > kTwice ? 1 : 0)));
+      if (number == kTwice) requests.push_back(requests.back());
+    }
+    WireSensor sensor(channel());
+    for (const v1::IngestRequest& request : requests) ASSERT_TRUE(sensor.Send(request));
+    sensor.HalfClose();
+    uint64_t judged = 0;
+    while (const auto response = sensor.Receive()) {
+      for (const v1::BatchVerdicts& batch : response->ack().verdicts()) {
+        ASSERT_EQ(batch.sequence(), judged + (judged < kBad - 1 ? 1 : 2));
+        const PacketVerdict wanted = judged == 0 || judged == kBatches - 1 ? some[0]
+                                     : judged == 1                         ? some[1]
+                                                                           : original;
+        EXPECT_EQ(Decode(batch.verdicts()), std::vector(kConnections, wanted)) << judged;
+        ++judged;
+      }
+    }
+    EXPECT_TRUE(sensor.Finish().ok());
+    EXPECT_EQ(judged, kBatches);
+    const v1::Sensor row = SensorRow(id);
+    EXPECT_EQ(row.applied_packets(), kBatches * kConnections);
+    EXPECT_EQ(row.rejected_packets(), some.size());
+    EXPECT_EQ(row.duplicate_packets(), kConnections);
+  }
+}
+
 TEST_F(VerdictsTest, WhoDoesNotAskGetsNone) {
   WireSensor sensor(channel());
   ASSERT_TRUE(sensor.Send(HelloRequest("a", 1)));
