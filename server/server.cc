@@ -14,6 +14,7 @@
 #include "server/access.h"
 #include "server/address.h"
 #include "server/admin_service.h"
+#include "server/batch_scheduling.h"
 #include "server/connection_service.h"
 #include "server/credentials.h"
 #include "server/expiry_thread.h"
@@ -111,6 +112,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   if (absl::Status status = config.Validate(); !status.ok()) return status;
   const TrackerOptions options = MakeTrackerOptions(config);
   if (absl::Status status = options.Validate(); !status.ok()) return status;
+  const BatchScheduling scheduling;
   std::unique_ptr<Server> server(new Server(config, options));
   if (absl::Status status = server->Listen(); !status.ok()) return status;
   return server;
