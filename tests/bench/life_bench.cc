@@ -43,7 +43,8 @@ std::unique_ptr<Tracker> EmptyTracker(uint64_t connections_max, ZoneSettings set
   return MakeEmptyTracker(settings);
 }
 
-// Connections of one packet that come and expire while a million others stay.
+// Connections of one packet that come and expire while a million others stay, when as
+// many did before: the memory for events is full, and that of records is kept.
 void CreateAndExpire(benchmark::State& state) {
   const uint32_t standing = kMillion;
   Workload workload({.connections = standing + kMillion});
@@ -53,16 +54,19 @@ void CreateAndExpire(benchmark::State& state) {
   Send(tracker.get(), kNow, packets);
   packets.resize(kMillion);
   Time now = kNow;
-  for (auto _ : state) {
+  const auto come_and_expire = [&] {
     for (uint32_t i = 0; i < kMillion; ++i) packets[i] = workload.First(standing + i);
     const auto begin = Clock::now();
     Send(tracker.get(), now, packets);
     // A SYN without answer lives for 120 s.
     now += std::chrono::seconds(121);
     const size_t expired = tracker->Expire(now, SIZE_MAX);
-    state.SetIterationTime(SecondsSince(begin));
+    const double seconds = SecondsSince(begin);
     CT_CHECK(expired == kMillion);
-  }
+    return seconds;
+  };
+  come_and_expire();
+  for (auto _ : state) state.SetIterationTime(come_and_expire());
   CT_CHECK(tracker->connections() == standing);
   state.SetItemsProcessed(state.iterations() * kMillion);
 }
