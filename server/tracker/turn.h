@@ -22,7 +22,7 @@ class Turn {
 
   // Begins a turn right after the one that `before` has now; null: after none.
   //
-  // REQUIRES: the turn before this one is over.
+  // REQUIRES: over().
   void Follow(const Turn* before) {
     begin_ = end_;
     end_ = begin_ + kSteps;

@@ -4,18 +4,23 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <functional>
 #include <future>
 #include <string>
+#include <thread>
 
 #include "conntrack/v1/admin_service.grpc.pb.h"
 #include "conntrack/v1/connection_service.grpc.pb.h"
 #include "conntrack/v1/ingest_service.grpc.pb.h"
 #include "conntrack/v1/watch_service.grpc.pb.h"
+#include "server/batch_scheduling.h"
 #include "tests/integration/server/byte_call.h"
 #include "tests/testing/local_server.h"
 
@@ -42,6 +47,50 @@ v1::IngestRequest Hello() {
   request.mutable_hello()->set_session_id("session-1");
   request.mutable_hello()->set_first_sequence(1);
   return request;
+}
+
+// Threads of this process.
+size_t CountThreads(int policy) {
+  size_t count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    count += sched_getscheduler(std::stoi(task.path().filename())) == policy ? 1 : 0;
+  }
+  return count;
+}
+
+// Runs in a new thread of this policy. False when the system allows no change.
+bool RunUnder(int policy, const std::function<void()>& function) {
+  bool allowed = false;
+  std::thread([&] {
+    const sched_param parameters = {};
+    allowed = sched_setscheduler(0, SCHED_BATCH, &parameters) == 0 &&
+              sched_setscheduler(0, policy, &parameters) == 0;
+    if (allowed) function();
+  }).join();
+  return allowed;
+}
+
+TEST(ServerTest, ItsThreadsAreBatchThreads) {
+  const bool allowed = RunUnder(SCHED_OTHER, [] {
+    const size_t before = CountThreads(SCHED_BATCH);
+    const LocalServer server;
+    EXPECT_EQ(CheckHealth(server.NewChannel(), ""), Health::kServing);
+    // Accepting streams, following events, expiry, and gRPC's at least.
+    EXPECT_GE(CountThreads(SCHED_BATCH), before + 5);
+    EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
+  });
+  if (!allowed) GTEST_SKIP() << "the system allows no other policy";
+}
+
+TEST(ServerTest, WhoStartsItWithAPolicyKeepsThat) {
+  const bool allowed = RunUnder(SCHED_IDLE, [] {
+    {
+      const BatchScheduling scheduling;
+      EXPECT_EQ(sched_getscheduler(0), SCHED_IDLE);
+    }
+    EXPECT_EQ(sched_getscheduler(0), SCHED_IDLE);
+  });
+  if (!allowed) GTEST_SKIP() << "the system allows no other policy";
 }
 
 TEST(ServerTest, PortZeroBecomesAPortOfTheSystemsChoice) {
