@@ -161,12 +161,18 @@ TEST_F(ExportTest, CancelledExportsMakeRoom) {
     Send(batch);
   }
   {
+    // Its window stays 64 KiB, so that no export ends before it is read.
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    const auto stub = v1::ConnectionService::NewStub(
+        grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server().port()),
+                                  grpc::InsecureChannelCredentials(), arguments));
     std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
     std::vector<std::unique_ptr<grpc::ClientReader<v1::ExportConnectionsResponse>>> readers;
     grpc::Status refused = grpc::Status::OK;
     for (int i = 0; i < 9; ++i) {
       contexts.push_back(std::make_unique<grpc::ClientContext>());
-      readers.push_back(stub_->ExportConnections(contexts.back().get(), {}));
+      readers.push_back(stub->ExportConnections(contexts.back().get(), {}));
       v1::ExportConnectionsResponse part;
       if (!readers.back()->Read(&part)) refused = readers.back()->Finish();
     }
