@@ -18,8 +18,6 @@ void IngestService::Register(grpc::ServerBuilder* builder) {
 }
 
 void IngestService::Start() {
-  // Here, and not in the thread, which may be late: gRPC forgets a request that comes
-  // while the server shuts down, and the queue would never end.
   auto first = std::make_unique<IngestStream>(this);
   RequestNext(first.get());
   accept_thread_ =
@@ -45,7 +43,12 @@ void IngestService::Accept(std::unique_ptr<IngestStream> next) {
 
 void IngestService::RequestNext(IngestStream* next) {
   const MutexLock lock(&mutex_);
-  if (!queue_ended_) next->Request(queue_.get());
+  if (!closed_) next->Request(queue_.get());
+}
+
+void IngestService::Close() {
+  const MutexLock lock(&mutex_);
+  closed_ = true;
 }
 
 void IngestService::JoinFinished(bool all) {
@@ -64,11 +67,7 @@ void IngestService::JoinFinished(bool all) {
 
 void IngestService::Stop() {
   if (queue_ == nullptr) return;
-  {
-    const MutexLock lock(&mutex_);
-    queue_ended_ = true;
-    queue_->Shutdown();
-  }
+  queue_->Shutdown();
   if (accept_thread_.joinable()) accept_thread_.join();
   JoinFinished(true);
 }

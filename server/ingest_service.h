@@ -8,7 +8,7 @@
 // that one that is no IngestRequest gets a proper answer.
 //
 // Thread-safe. Order of calls: register with the server builder, Start after
-// the server has started, BeginDrain, grpc::Server::Shutdown, Stop.
+// the server has started, BeginDrain, Close, grpc::Server::Shutdown, Stop.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -68,6 +68,9 @@ class IngestService {
   void BeginDrain() { draining_.store(true); }
   // Streams open now.
   uint32_t stream_count() const { return stream_count_.load(); }
+  // Asks gRPC for no further stream: it forgets a request that comes while the server
+  // shuts down, and the queue would never end.
+  void Close();
   // Ends the threads. REQUIRES: the server was shut down.
   void Stop();
 
@@ -81,7 +84,7 @@ class IngestService {
 
   // `next` has been requested.
   void Accept(std::unique_ptr<IngestStream> next);
-  // Waits for a stream to arrive as `next`, unless the queue has ended.
+  // Waits for a stream to arrive as `next`, unless this was closed.
   void RequestNext(IngestStream* next);
   void JoinFinished(bool all);
 
@@ -96,8 +99,7 @@ class IngestService {
   std::atomic<uint32_t> stream_count_{0};
   Mutex mutex_;
   std::list<Worker> workers_ ABSL_GUARDED_BY(mutex_);
-  // gRPC aborts on a request to a queue that was shut down.
-  bool queue_ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace conntrack

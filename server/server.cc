@@ -143,7 +143,10 @@ ServiceBinding Server::MakeIngest() {
   auto ingest = std::make_shared<IngestService>(options, &tracker_, &sensors_, &clock_);
   return {v1::IngestService::service_full_name(),
           [=](grpc::ServerBuilder* builder) { ingest->Register(builder); },
-          [=] { ingest->Start(); }, [=] { ingest->BeginDrain(); }, [=] { ingest->Stop(); }};
+          [=] { ingest->Start(); },
+          [=] { ingest->BeginDrain(); },
+          [=] { ingest->Close(); },
+          [=] { ingest->Stop(); }};
 }
 
 ServiceBinding Server::MakeWatch() {
@@ -153,7 +156,7 @@ ServiceBinding Server::MakeWatch() {
   watch_ = std::make_shared<WatchService>(options, &tracker_, &sensors_, &clock_, &watch_stats_);
   return {v1::WatchService::service_full_name(),
           [this](grpc::ServerBuilder* builder) { builder->RegisterService(watch_.get()); }, nullptr,
-          [this] { watch_->BeginDrain(); }, nullptr};
+          [this] { watch_->BeginDrain(); }};
 }
 
 ServiceBinding Server::MakeAdmin() {
@@ -283,6 +286,9 @@ void Server::End(Duration timeout, Duration grace) {
   }
   if (timeout > Duration(0)) {
     grpc_metrics_->RefuseUntilQuiet(kQuiet, std::chrono::steady_clock::now() + kQuietMax);
+  }
+  for (const ServiceBinding& service : services_) {
+    if (service.close) service.close();
   }
   grpc_server_->Shutdown(std::chrono::system_clock::now() + grace);
   for (const ServiceBinding& service : services_) {

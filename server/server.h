@@ -46,6 +46,8 @@ struct ServiceBinding {
   std::function<void()> start = nullptr;
   // Tells its streams to end, and refuses new ones with UNAVAILABLE.
   std::function<void()> begin_drain = nullptr;
+  // The server is about to shut down: asks gRPC for no further call.
+  std::function<void()> close = nullptr;
   // The server was shut down: no call is left.
   std::function<void()> stop = nullptr;
 };
