@@ -224,8 +224,8 @@ class Tracker {
   void CountDecided(const Arrivals& batch, PacketCounts* counts);
   // Takes the next groups, of some packets together, from the front of `groups`.
   static std::span<const Group> TakeBundle(std::span<const Group>* groups);
-  // Tracks the others slot by slot, each when it is the turn's; lets go of it behind
-  // when these are the last packets of a call.
+  // Tracks the others slot by slot, each slot when the turn before is over there; the
+  // last packets of a call leave the slots to the turn behind.
   void TrackChunk(const Arrivals& batch, const Scratch& scratch, bool is_last, Turn* turn,
                   PacketCounts* counts);
   void Publish(uint32_t number, Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(slot.mutex()) {
