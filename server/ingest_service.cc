@@ -18,13 +18,12 @@ void IngestService::Register(grpc::ServerBuilder* builder) {
 }
 
 void IngestService::Start() {
-  auto first = std::make_unique<IngestStream>(this);
-  RequestNext(first.get());
-  accept_thread_ =
-      std::thread([this, next = std::move(first)]() mutable { Accept(std::move(next)); });
+  accept_thread_ = std::thread([this] { Accept(); });
 }
 
-void IngestService::Accept(std::unique_ptr<IngestStream> next) {
+void IngestService::Accept() {
+  auto next = std::make_unique<IngestStream>(this);
+  RequestNext(next.get());
   void* tag = nullptr;
   bool ok = false;
   while (queue_->Next(&tag, &ok)) {

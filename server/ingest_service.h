@@ -82,8 +82,7 @@ class IngestService {
     std::thread thread;
   };
 
-  // `next` has been requested.
-  void Accept(std::unique_ptr<IngestStream> next);
+  void Accept();
   // Waits for a stream to arrive as `next`, unless this was closed.
   void RequestNext(IngestStream* next);
   void JoinFinished(bool all);

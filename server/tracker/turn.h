@@ -24,8 +24,7 @@ class Turn {
   //
   // REQUIRES: over().
   void Follow(const Turn* before) {
-    begin_ = end_;
-    end_ = begin_ + kSteps;
+    begin_ += kSteps;
     before_ = before != nullptr && !before->over() ? before : nullptr;
     if (before_ != nullptr) before_begin_ = before->begin_;
   }
@@ -44,8 +43,8 @@ class Turn {
   void LeaveAll() { Leave(kSteps); }
 
   // Whether this turn is over, and how to wait for that.
-  bool over() const { return Reached(end_); }
-  void WaitUntilOver() const { WaitUntil(end_); }
+  bool over() const { return IsPast(reached_.load(std::memory_order_acquire), begin_ + kSteps); }
+  void WaitUntilOver() const { WaitUntil(begin_ + kSteps); }
 
  private:
   // More than there can be slots.
@@ -54,24 +53,24 @@ class Turn {
   static constexpr int kSpins = 400;
 
   // Numbers begin again at 0 some day, so that only differences count.
-  bool Reached(uint32_t step) const {
-    return static_cast<int32_t>(reached_.load(std::memory_order_acquire) - step) >= 0;
+  static bool IsPast(uint32_t reached, uint32_t step) {
+    return static_cast<int32_t>(reached - step) >= 0;
   }
   void WaitUntil(uint32_t step) const {
-    for (int i = 0; i < kSpins; ++i) {
-      if (Reached(step)) return;
-      _mm_pause();
-    }
-    while (true) {
+    for (int i = 0;; ++i) {
       const uint32_t reached = reached_.load(std::memory_order_acquire);
-      if (static_cast<int32_t>(reached - step) >= 0) return;
-      reached_.wait(reached, std::memory_order_acquire);
+      if (IsPast(reached, step)) return;
+      if (i < kSpins) {
+        _mm_pause();
+      } else {
+        reached_.wait(reached, std::memory_order_acquire);
+      }
     }
   }
 
   // Turns of one object are numbered on: what waits for an old one sees it over for ever.
-  uint32_t begin_ = 0;
-  uint32_t end_ = 0;
+  // The first one begins at 0.
+  uint32_t begin_ = 0 - kSteps;
   // Null when it was over already.
   const Turn* before_ = nullptr;
   uint32_t before_begin_ = 0;
